@@ -1,0 +1,39 @@
+"""COPY inside our transaction.
+
+SQLAlchemy's asyncpg dialect begins a transaction with its first statement, so a COPY sent to the driver before
+that would commit by itself. Taking a `Tx` makes that impossible: becoming the actor was its first statement.
+"""
+
+from collections.abc import AsyncIterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from adapters.postgres.transaction import Tx
+
+
+async def copy_csv(tx: Tx, table: str, columns: Sequence[str], source: IO[bytes] | AsyncIterable[bytes] | bytes) -> int:
+    """Load CSV (no header; an empty unquoted cell is NULL) into `table`; the number of rows."""
+    connection = await _connection(tx)
+    if isinstance(source, bytes):
+        source = _once(source)
+    status: str = await connection.copy_to_table(table, source=source, columns=list(columns), format="csv")
+    return int(status.removeprefix("COPY "))
+
+
+async def copy_out_csv(tx: Tx, query: str, into: Path) -> int:
+    """Write the rows of `query` (without parameters) as CSV, in the same form; the number of rows."""
+    connection = await _connection(tx)
+    status: str = await connection.copy_from_query(query, output=into, format="csv")
+    return int(status.removeprefix("COPY "))
+
+
+async def _connection(tx: Tx) -> Any:  # noqa: ANN401  asyncpg publishes no types
+    connection = (await tx.conn.get_raw_connection()).driver_connection
+    if connection is None or not connection.is_in_transaction():
+        message = "COPY outside a transaction"
+        raise AssertionError(message)
+    return connection
+
+
+async def _once(data: bytes) -> AsyncIterable[bytes]:
+    yield data

@@ -1,0 +1,145 @@
+"""Which retailers a filter means: as conditions, as a count, and as the next page of a list by name and id."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables.areas import areas
+from adapters.postgres.tables.assignments import assignments
+from adapters.postgres.tables.retailers import retailers
+from adapters.postgres.tables.territories import territories
+from domain.retailers import RetailerFilter
+
+_UUIDS: postgresql.ARRAY[UUID] = postgresql.ARRAY(sa.Uuid())
+
+Key = tuple[str, UUID]
+
+
+def is_searched(wanted: RetailerFilter) -> bool:
+    """Whether the filter is one for `haat_search_retailers`: rare matches would have to be sought one by one."""
+    return wanted.q is not None or wanted.route is not None or wanted.assigned is False
+
+
+async def territories_of(conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter) -> list[UUID] | None:
+    """The territories that region, area and territory of the filter leave; None when it names none of them."""
+    if wanted.region_id is None and wanted.area_id is None and wanted.territory_id is None:
+        return None
+    query = (
+        sa.select(territories.c.id)
+        .join(areas, sa.and_(areas.c.tenant_id == territories.c.tenant_id, areas.c.id == territories.c.area_id))
+        .where(territories.c.tenant_id == tenant_id)
+    )
+    for column, value in (
+        (areas.c.region_id, wanted.region_id),
+        (areas.c.id, wanted.area_id),
+        (territories.c.id, wanted.territory_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return list((await conn.execute(query)).scalars())
+
+
+async def next_keys(
+    conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter, *, after: Key | None, limit: int
+) -> Sequence[Key]:
+    """At most `limit` (name, id) of the filter's retailers behind `after`, in that order."""
+    within = await territories_of(conn, tenant_id, wanted)
+    if within is not None and not within:
+        return []
+    if is_searched(wanted):
+        query = _searched(wanted, within, after=after, limit=limit).order_by("name", "id")
+    elif within is not None and wanted.sr_id is None and wanted.distributor_id is None:
+        query = _by_territory(tenant_id, wanted, within, after=after, limit=limit)
+    else:
+        query = _in_order(sa.select(retailers.c.name, retailers.c.id), after, limit)
+        query = query.where(*_conditions(tenant_id, wanted, within))
+    return [(row.name, row.id) for row in await conn.execute(query)]
+
+
+async def count_up_to(conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter, *, limit: int) -> int:
+    """How many retailers the filter means, counted no further than `limit`."""
+    within = await territories_of(conn, tenant_id, wanted)
+    if is_searched(wanted):
+        found = _searched(wanted, within, after=None, limit=limit)
+    else:
+        found = sa.select(retailers.c.id).where(*_conditions(tenant_id, wanted, within)).limit(limit)
+    counted: int = (await conn.execute(sa.select(sa.func.count()).select_from(found.subquery()))).scalar_one()
+    return counted
+
+
+async def all_of(conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter) -> list[sa.ColumnElement[bool]]:
+    """Conditions on `retailers` that hold for all of the filter's retailers, however many."""
+    within = await territories_of(conn, tenant_id, wanted)
+    conditions = _conditions(tenant_id, wanted, within)
+    if wanted.q is not None or wanted.route is not None:
+        found = _searched(wanted, within, after=None, limit=None).subquery()
+        conditions.append(retailers.c.id.in_(sa.select(found.c.id)))
+    return conditions
+
+
+def _conditions(tenant_id: UUID, wanted: RetailerFilter, within: Sequence[UUID] | None) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = [retailers.c.tenant_id == tenant_id, retailers.c.deleted_at.is_(None)]
+    held = sa.select(assignments.c.retailer_id).where(
+        assignments.c.tenant_id == tenant_id, assignments.c.ended_at.is_(None)
+    )
+    if within is not None:
+        found.append(retailers.c.territory_id == sa.any_(sa.literal(list(within), _UUIDS)))
+    if wanted.distributor_id is not None:
+        found.append(retailers.c.distributor_id == wanted.distributor_id)
+    if wanted.sr_id is not None:
+        found.append(retailers.c.id.in_(held.where(assignments.c.sr_id == wanted.sr_id)))
+    if wanted.assigned is not None:
+        holding = held.where(assignments.c.retailer_id == retailers.c.id).exists()
+        found.append(holding if wanted.assigned else ~holding)
+    if wanted.active is not None:
+        found.append(retailers.c.active if wanted.active else ~retailers.c.active)
+    return found
+
+
+def _by_territory(
+    tenant_id: UUID, wanted: RetailerFilter, within: Sequence[UUID], *, after: Key | None, limit: int
+) -> sa.Select[Any]:
+    # Each territory's part of the index is in order already: a page of each, and the first of all these.
+    each = sa.func.unnest(sa.literal(list(within), _UUIDS))
+    territory = each.table_valued(sa.column("id", sa.Uuid), name="territory").render_derived()
+    first = _in_order(sa.select(retailers.c.name, retailers.c.id), after, limit).where(
+        *_conditions(tenant_id, wanted, None), retailers.c.territory_id == territory.c.id
+    )
+    page = first.lateral("page")
+    return (
+        sa.select(page.c.name, page.c.id)
+        .select_from(territory)
+        .join(page, sa.true())
+        .order_by("name", "id")
+        .limit(limit)
+    )
+
+
+def _searched(
+    wanted: RetailerFilter, within: Sequence[UUID] | None, *, after: Key | None, limit: int | None
+) -> sa.Select[Any]:
+    name, row_id = after or (None, None)
+    found = sa.func.haat_search_retailers(
+        sa.literal(wanted.q, sa.Text),
+        sa.literal(wanted.route, sa.Text),
+        sa.literal(within, _UUIDS),
+        sa.literal(wanted.distributor_id, sa.Uuid),
+        sa.literal(wanted.sr_id, sa.Uuid),
+        sa.literal(wanted.assigned, sa.Boolean),
+        sa.literal(wanted.active, sa.Boolean),
+        sa.literal(name, sa.Text),
+        sa.literal(row_id, sa.Uuid),
+        sa.literal(limit, sa.Integer),
+    ).table_valued(sa.column("id", sa.Uuid), sa.column("name", sa.Text), name="found")
+    return sa.select(found.c.name, found.c.id)
+
+
+def _in_order(query: sa.Select[Any], after: Key | None, limit: int) -> sa.Select[Any]:
+    key = sa.tuple_(retailers.c.name, retailers.c.id)
+    if after is not None:
+        query = query.where(key > sa.tuple_(sa.literal(after[0], sa.Text), sa.literal(after[1], sa.Uuid)))
+    return query.order_by(retailers.c.name, retailers.c.id).limit(limit)

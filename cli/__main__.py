@@ -1,0 +1,5 @@
+"""`python -m cli` is `haat`."""
+
+from cli.main import app
+
+app(prog_name="haat")

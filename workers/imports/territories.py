@@ -1,0 +1,60 @@
+"""Files of territories: regions, their areas and the areas' territories, one territory a row."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import polars as pl
+
+from domain import imports
+from domain.imports import RowFault
+from domain.shared import text
+from workers.imports.columns import Code, Text
+from workers.imports.kinds import Column, Kind
+
+# Far more than any country has; a file is reviewed as a whole, so it must fit into memory.
+_MAX_TERRITORIES: Final = 200_000
+_PARENTS: Final = (
+    ("region_code", ("region_name",)),
+    ("area_code", ("area_name", "region_code")),
+)
+
+
+def _review(frame: pl.DataFrame) -> Sequence[tuple[int, RowFault]]:
+    """Rows that say something else of a region or an area than most rows do, or than the first of equally many."""
+    found: dict[int, RowFault] = {}
+    for code, said in _PARENTS:
+        for column in said:
+            for row, fault in _contradictions(frame, code, column):
+                found.setdefault(row, fault)
+    return sorted(found.items())
+
+
+def _contradictions(frame: pl.DataFrame, code: str, column: str) -> Iterator[tuple[int, RowFault]]:
+    said = frame.group_by(code, column).agg(pl.len().alias("count"), pl.col("_row").min().alias("right_row"))
+    right = (
+        said.sort(["count", "right_row"], descending=[True, False])
+        .group_by(code, maintain_order=True)
+        .first()
+        .select(code, pl.col(column).alias("right"), "right_row")
+    )
+    wrong = frame.join(right, on=code).filter(pl.col(column) != pl.col("right")).sort("_row")
+    for row, group, value, other, other_row in wrong.select("_row", code, column, "right", "right_row").iter_rows():
+        yield row, imports.contradiction(column, value, group, other, other_row)
+
+
+def _column(name: str) -> Column:
+    check = Code() if name.endswith("_code") else Text(text.MAX_NAME_LENGTH, blank=False)
+    return Column(name=name, check=check, staged=(name, "text"), required=True)
+
+
+KIND: Final = Kind(
+    name="territories",
+    noun="territories",
+    key="territory_code",
+    columns=tuple(
+        _column(name)
+        for name in ("region_code", "region_name", "area_code", "area_name", "territory_code", "territory_name")
+    ),
+    review=_review,
+    max_rows=_MAX_TERRITORIES,
+)

@@ -1,0 +1,38 @@
+"""Every kind of job, listed by hand."""
+
+from types import MappingProxyType
+from typing import Final
+
+from workers.assignments.steps import finish_assignment, load_assignment, split_assignment
+from workers.imports.steps import finish_import, load_import, split_import
+from workers.jobs.kind import JobKind, JobKinds
+from workers.undo.steps import (
+    finish_undo,
+    load_undo_of_assignments,
+    load_undo_of_rows,
+    split_undo_of_assignments,
+    split_undo_of_retailers,
+    split_undo_of_territories,
+)
+
+_IMPORT: Final = JobKind(split=split_import, load=load_import, finish=finish_import, writes_retailers=True)
+
+# Territories count as writers of retailers: their names stand in the books.
+JOB_KINDS: Final[JobKinds] = MappingProxyType(
+    {
+        ("import", "retailers"): _IMPORT,
+        ("import", "territories"): _IMPORT,
+        ("assignment", "assignments"): JobKind(
+            split=split_assignment, load=load_assignment, finish=finish_assignment, writes_retailers=True
+        ),
+        ("undo", "retailers"): JobKind(
+            split=split_undo_of_retailers, load=load_undo_of_rows, finish=finish_undo, writes_retailers=True
+        ),
+        ("undo", "territories"): JobKind(
+            split=split_undo_of_territories, load=load_undo_of_rows, finish=finish_undo, writes_retailers=True
+        ),
+        ("undo", "assignments"): JobKind(
+            split=split_undo_of_assignments, load=load_undo_of_assignments, finish=finish_undo, writes_retailers=True
+        ),
+    }
+)
