@@ -1,26 +1,49 @@
-"""`make bench`: every measurement, its floor taken in the same run."""
+"""`make bench`: every measurement, its floor taken in the same run; `python -m bench NAME…` takes those alone."""
 
 import sys
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from rich.console import Console
 
 from bench import import_retailers, sr_page
-from bench.results import report
-from tests.stack import running_stack
+from bench.results import Line, report
+from tests.stack import Stack, running_stack
+
+
+class Measurement(Protocol):
+    """What a module of measurements offers."""
+
+    def missing(self) -> str | None:
+        """What has to be installed first, if anything."""
+
+    def measure(self, stack: Stack) -> Sequence[Line]:
+        """Measure on a running stack that others have measured on before, in organisations of one's own."""
+
+
+# In the order of measuring: what needs an empty database comes first. A module may stand under several names.
+MEASUREMENTS: Final[dict[str, Measurement]] = {
+    "import": import_retailers,
+    "sr-page": sr_page,
+}
 
 
 def main() -> None:
     """Measure on a stack of its own, durable as `make run` starts it."""
     console = Console()
-    missing = [part for part in (sr_page.missing(), import_retailers.missing()) if part]
+    names = sys.argv[1:] or list(MEASUREMENTS)
+    if unknown := set(names) - MEASUREMENTS.keys():
+        sys.exit(f"There is no measurement {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}.")
+    missing = {part for name in names if (part := MEASUREMENTS[name].missing())}
     if missing:
-        console.print("\n".join(missing))
+        console.print("\n".join(sorted(missing)))
         sys.exit(2)
+    lines: list[Line] = []
     with running_stack(workers=2, fast=False) as stack:
-        lines = []
-        for measurement in (import_retailers.measure, sr_page.measure):
-            console.print(f"[dim]{measurement.__module__} …[/]")
-            lines.append(measurement(stack))
+        for name, measurement in MEASUREMENTS.items():
+            if name in names:
+                console.print(f"[dim]{name} …[/]")
+                lines += measurement.measure(stack)
     console.print(f"Written to {report(lines)}")
 
 

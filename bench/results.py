@@ -32,7 +32,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report(lines: list[Line]) -> Path:
-    """Print the table and write `bench/results/<date>.json`; the file's path."""
+    """Print the table and write `bench/results/<date>.json`; the file's path.
+
+    What the file holds of other measurements of that day stays.
+    """
     table = Table(box=box.SIMPLE_HEAD, title="Medians; the ratio is that of the pairs", min_width=100)
     for column in ("what", "ours", "floor", "ratio", "spread", "limited by"):
         table.add_column(column)
@@ -50,5 +53,8 @@ def report(lines: list[Line]) -> Path:
     path = FOLDER / f"{dt.datetime.now(dt.UTC):%Y-%m-%d}.json"
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "machine": platform.machine()}
     found = [{**msgspec.to_builtins(line), "ratio": statistics.median(line.ratios)} for line in lines]
+    names = {line.name for line in lines}
+    others = json.loads(path.read_text())["lines"] if path.exists() else []
+    found = [one for one in others if one["name"] not in names] + found
     path.write_text(json.dumps({"machine": machine, "lines": found}, indent=1, ensure_ascii=False) + "\n")
     return path

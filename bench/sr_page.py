@@ -32,7 +32,7 @@ def missing() -> str | None:
     return None if shutil.which("wrk") else "wrk is missing: on Debian and Ubuntu, `apt-get install wrk`."
 
 
-def measure(stack: Stack) -> Line:
+def measure(stack: Stack) -> list[Line]:
     """PAIRS pairs of SECONDS each, 32 connections, requests spread over all SRs."""
     tokens = [sr.token for sr in people(stack)]
     sample = httpx.get(stack.url + PATH, headers={"Authorization": f"Bearer {tokens[0]}"})
@@ -46,7 +46,7 @@ def measure(stack: Stack) -> Line:
         for _ in range(PAIRS):
             ours.append(requests_per_second(stack.url, script, seconds=SECONDS))
             floor.append(requests_per_second(bare, script, seconds=SECONDS))
-    return Line(
+    line = Line(
         name="SR page of 20, warm",
         unit="requests/s",
         ours=ours,
@@ -55,6 +55,7 @@ def measure(stack: Stack) -> Line:
         limited_by="one API process: routing, session verdict, one round trip to Redis, headers, access log",
         details={"srs": SRS, "bytes": len(sample.content), "connections": 32},
     )
+    return [line]
 
 
 def people(stack: Stack) -> list[Person]:
