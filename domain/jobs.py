@@ -17,7 +17,7 @@ OnCancel: TypeAlias = Literal["keep", "revert"]
 OPEN: Final = ("queued", "running")
 ENDED: Final = ("succeeded", "failed", "cancelled", "undone")
 STATES: Final = (*OPEN, *ENDED)
-KINDS: Final = ("import", "assignment", "undo")
+KINDS: Final = ("import", "assignment", "undo", "export", "action")
 # What can be imported, and whether importing it writes what SRs see.
 IMPORTED: Final = {"retailers": True, "territories": True}
 MAX_FAILURES: Final = 5
@@ -59,6 +59,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     undo_of: UUID | None
     undone_by: UUID | None
     rejects_key: str | None
+    result_key: str | None
     before_images_until: datetime | None
 
     @property

@@ -12,7 +12,7 @@ def _count(name: str) -> sa.Column[object]:
 jobs = tenant_table(
     "jobs",
     uuid_column("id"),
-    sa.Column("kind", sa.Text, nullable=False),  # import, assignment, undo
+    sa.Column("kind", sa.Text, nullable=False),  # import, assignment, undo, export, action
     sa.Column("subject", sa.Text, nullable=False),  # retailers, territories, …: what it writes
     sa.Column("mode", sa.Text, nullable=False),  # apply, dry_run
     sa.Column("state", sa.Text, nullable=False),
@@ -39,17 +39,20 @@ jobs = tenant_table(
     uuid_column("undo_of", nullable=True),
     uuid_column("undone_by", nullable=True),
     sa.Column("rejects_key", sa.Text),
+    sa.Column("result_key", sa.Text),
     sa.Column("before_images_until", Instant),
-    # Whether there may still be work files; upload, rejects and before-images.
+    # Whether there may still be work files and chunks; upload, rejects, result and before-images.
     sa.Column("work_files_kept", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("results_kept", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.ForeignKeyConstraint(["tenant_id"], ["organisations.tenant_id"]),
     sa.CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'undone')", name="state"),
     sa.CheckConstraint("rows = created + updated + unchanged + rejected + not_loaded", name="rows_add_up"),
-    sa.Index("ix_jobs_state", "tenant_id", "state", "id"),
-    sa.Index("ix_jobs_kind", "tenant_id", "kind", "id"),
+    # A page of any filter is the first of the pages of each state and kind, all of which these hold in order.
+    sa.Index("ix_jobs_listed", "tenant_id", "state", "kind", "submitted_at", "id"),
+    sa.Index("ix_jobs_listed_by_submitter", "tenant_id", "submitted_by", "state", "kind", "submitted_at", "id"),
     sa.Index("ix_jobs_work_files_kept", "finished_at", postgresql_where=sa.text("work_files_kept")),
     sa.Index("ix_jobs_results_kept", "finished_at", postgresql_where=sa.text("results_kept")),
+    sa.Index("ix_jobs_bare", "finished_at", postgresql_where=sa.text("NOT results_kept")),
     sa.Index("ix_jobs_open", "tenant_id", "id", postgresql_where=sa.text("state IN ('queued', 'running')")),
 )
 
@@ -76,6 +79,8 @@ chunks = tenant_table(
     sa.Index(
         "ix_chunks_open", "tenant_id", "job_id", "number", postgresql_where=sa.text("state IN ('queued', 'running')")
     ),
+    # Who has used the workers lately: the next turn is somebody else's.
+    sa.Index("ix_chunks_finished_at", "finished_at"),
     key=("job_id", "number"),
 )
 
