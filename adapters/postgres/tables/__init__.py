@@ -3,6 +3,7 @@
 from adapters.postgres.tables import (
     areas,
     assignments,
+    book_audits,
     books,
     distributors,
     idempotency_keys,
@@ -20,6 +21,7 @@ from adapters.postgres.tables import (
 __all__ = [
     "areas",
     "assignments",
+    "book_audits",
     "books",
     "distributors",
     "idempotency_keys",
