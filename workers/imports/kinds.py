@@ -1,13 +1,15 @@
 """What one kind of import file looks like: its columns, what they admit and what becomes of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import polars as pl
 
+from adapters.postgres.transaction import Tx
 from domain.imports import RowFault
+from workers.jobs.work import Work
 
 
 class Setting(NamedTuple):
@@ -57,6 +59,21 @@ class Resolver(Protocol):
         """The id to store, or what is wrong. A value that is not given is an empty text."""
 
 
+class Loaded(NamedTuple):
+    """What became of a chunk: how many rows created and updated, and the rejected ones."""
+
+    created: int
+    updated: int
+    rejects: pl.DataFrame
+
+
+class Merge(Protocol):
+    """Gets the rows of a chunk into the database."""
+
+    def __call__(self, work: Work, tx: Tx, kind: "Kind", frame: pl.DataFrame, /) -> Awaitable[Loaded]:
+        """What became of them; a dry run only counts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     r"""One column of a file.
@@ -79,14 +96,17 @@ class Kind:
     """A kind of import file, as it is declared in one module of this folder.
 
     `key` names the column by which a row is found again. `pairs` are columns that come together or not at all.
-    `review` looks at all rows of a file together, one per key: it needs `max_rows`, since they stand in one chunk.
+    `lookups` are the lists that `resolvers` find things in. `review` looks at all rows of a file together, one per
+    key: it needs `max_rows`, since they stand in one chunk.
     """
 
     name: str
     noun: str
     key: str
     columns: tuple[Column, ...]
+    merge: Merge
     pairs: tuple[tuple[str, str], ...] = ()
+    lookups: tuple[str, ...] = ()
     resolvers: Callable[[Setting], tuple[Resolver, ...]] = field(default=lambda _: ())
     review: Callable[[pl.DataFrame], Sequence[tuple[int, RowFault]]] | None = None
     max_rows: int | None = None

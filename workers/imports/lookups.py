@@ -1,6 +1,8 @@
 """What the rows of an import file may refer to, as tables to look names and codes up in."""
 
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import polars as pl
@@ -14,14 +16,25 @@ from adapters.postgres.tables.regions import regions
 from adapters.postgres.tables.territories import territories
 from workers.imports.kinds import Setting
 
-_TERRITORY: Final = ("id", "code", "name", "area_code", "area_name", "region_code", "region_name")
-_DISTRIBUTOR: Final = ("id", "code", "name")
+
+class _List(NamedTuple):
+    """A list to look something up in: the columns of its table, all text, and the query that fills them."""
+
+    columns: tuple[str, ...]
+    query: Callable[[UUID], sa.Select[Any]]
 
 
-async def setting_of(conn: AsyncConnection, tenant_id: UUID) -> Setting:
-    """The organisation's country, territories and distributors."""
+async def setting_of(conn: AsyncConnection, tenant_id: UUID, lists: Sequence[str]) -> Setting:
+    """The organisation's country and the named ones of `LISTS`."""
     country = sa.select(organisations.c.country).where(organisations.c.tenant_id == tenant_id)
-    of_territories = (
+    return Setting(
+        country=(await conn.execute(country)).scalar_one(),
+        lookups={name: await _table(conn, LISTS[name].query(tenant_id), LISTS[name].columns) for name in lists},
+    )
+
+
+def _territories(tenant_id: UUID) -> sa.Select[Any]:
+    return (
         sa.select(
             sa.cast(territories.c.id, sa.Text),
             territories.c.code,
@@ -36,20 +49,26 @@ async def setting_of(conn: AsyncConnection, tenant_id: UUID) -> Setting:
         .where(territories.c.tenant_id == tenant_id)
         .order_by(territories.c.id)
     )
-    of_distributors = (
+
+
+def _distributors(tenant_id: UUID) -> sa.Select[Any]:
+    return (
         sa.select(sa.cast(distributors.c.id, sa.Text), distributors.c.code, distributors.c.name)
         .where(distributors.c.tenant_id == tenant_id)
         .order_by(distributors.c.id)
-    )
-    return Setting(
-        country=(await conn.execute(country)).scalar_one(),
-        lookups={
-            "territories": await _table(conn, of_territories, _TERRITORY),
-            "distributors": await _table(conn, of_distributors, _DISTRIBUTOR),
-        },
     )
 
 
 async def _table(conn: AsyncConnection, query: sa.Select[Any], columns: tuple[str, ...]) -> pl.DataFrame:
     rows = [tuple(row) for row in await conn.execute(query)]
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+
+LISTS: Final[Mapping[str, _List]] = MappingProxyType(
+    {
+        "territories": _List(
+            ("id", "code", "name", "area_code", "area_name", "region_code", "region_name"), _territories
+        ),
+        "distributors": _List(("id", "code", "name"), _distributors),
+    }
+)

@@ -2,14 +2,41 @@
 
 from typing import Final
 
+import polars as pl
+
+from adapters.postgres.stores import retailers_bulk
+from adapters.postgres.transaction import Tx
+from domain import imports
+from domain.imported import RetailersImported
 from domain.shared import text
+from workers.imports.chunks import copy_csv, keys_to_look_up, settle
 from workers.imports.columns import Code, Degrees, Name, Phone, Routes, Text, WholeNumber, YesNo
-from workers.imports.kinds import Column, Kind, Resolver, Setting
+from workers.imports.kinds import Column, Kind, Loaded, Resolver, Setting
 from workers.imports.references import Distributors, Territories
+from workers.imports.rejects import reject_rows
+from workers.jobs.work import Work
 
 
 def _resolvers(setting: Setting) -> tuple[Resolver, ...]:
     return Territories(setting.lookups["territories"]), Distributors(setting.lookups["distributors"])
+
+
+async def _merge(work: Work, tx: Tx, kind: Kind, frame: pl.DataFrame) -> Loaded:
+    """Create and update retailers; a dry run only counts."""
+    existing = await retailers_bulk.existing_uids(tx, keys_to_look_up(kind, frame))
+    settled = settle(kind, frame, existing=existing)
+    await retailers_bulk.stage(tx, kind.staging, copy_csv(kind, settled.rows))
+    gone = await retailers_bulk.drop_unresolved(tx)
+    rejects = [settled.rejects]
+    for column, rows in gone.items():
+        rejects.append(reject_rows(rows, imports.gone(column)))
+    if work.job.dry_run:
+        merged = await retailers_bulk.foresee(tx, clear_bits=kind.clear_bits)
+    else:
+        merged = await retailers_bulk.merge(tx, job_id=work.job.id, chunk=work.chunk.number, clear_bits=kind.clear_bits)
+        if merged.created or merged.updated:
+            tx.emit(RetailersImported(job_id=work.job.id, chunk=work.chunk.number))
+    return Loaded(merged.created, merged.updated, pl.concat(rejects))
 
 
 KIND: Final = Kind(
@@ -42,5 +69,7 @@ KIND: Final = Kind(
         Column(name="active", check=YesNo(), staged=("active", "bool")),
     ),
     pairs=(("lat", "lng"),),
+    lookups=("territories", "distributors"),
     resolvers=_resolvers,
+    merge=_merge,
 )

@@ -17,7 +17,6 @@ from domain.shared.actor import worker_actor
 from workers.growth import tell_planner
 from workers.imports.chunks import read_chunk
 from workers.imports.lookups import setting_of
-from workers.imports.merges import MERGES
 from workers.imports.registry import KINDS
 from workers.imports.rejects import RejectWriter, assemble_rejects
 from workers.imports.split import Progress, Split, SplitCancelled, split_file
@@ -29,9 +28,10 @@ _REPORT_EVERY_S = 0.2
 
 async def split_import(work: Work) -> None:
     """Read and check the whole file, and plan a chunk for each part of its good rows."""
+    kind = KINDS[work.job.subject]
     upload = await _upload(work)
     async with reading(work.engine, worker_actor(work.job.tenant_id)) as conn:
-        setting = await setting_of(conn, work.job.tenant_id)
+        setting = await setting_of(conn, work.job.tenant_id, kind.lookups)
     into = work.scratch / "split"
     into.mkdir()
     seen: list[Progress] = []
@@ -40,7 +40,7 @@ async def split_import(work: Work) -> None:
             split = await asyncio.to_thread(
                 split_file,
                 upload,
-                kind=KINDS[work.job.subject],
+                kind=kind,
                 into=into,
                 setting=setting,
                 on_progress=seen.append,
@@ -62,7 +62,7 @@ async def load_import(work: Work) -> None:
     await work.files.fetch(work.chunk.params["key"], path)
     frame = await asyncio.to_thread(read_chunk, path)
     async with work.fenced() as tx:
-        loaded = await MERGES[kind.name](work, tx, kind, frame)
+        loaded = await kind.merge(work, tx, kind, frame)
         rejected = loaded.rejects.height
         faults: dict[str, int] = {}
         if rejected:

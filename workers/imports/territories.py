@@ -5,11 +5,16 @@ from typing import Final
 
 import polars as pl
 
+from adapters.postgres.stores import territories_bulk
+from adapters.postgres.transaction import Tx
 from domain import imports
+from domain.imported import TerritoriesImported
 from domain.imports import RowFault
 from domain.shared import text
+from workers.imports.chunks import copy_csv, settle
 from workers.imports.columns import Code, Text
-from workers.imports.kinds import Column, Kind
+from workers.imports.kinds import Column, Kind, Loaded
+from workers.jobs.work import Work
 
 # Far more than any country has; a file is reviewed as a whole, so it must fit into memory.
 _MAX_TERRITORIES: Final = 200_000
@@ -42,6 +47,17 @@ def _contradictions(frame: pl.DataFrame, code: str, column: str) -> Iterator[tup
         yield row, imports.contradiction(column, value, group, other, other_row)
 
 
+async def _merge(work: Work, tx: Tx, kind: Kind, frame: pl.DataFrame) -> Loaded:
+    """Create, rename and move regions, areas and territories; a dry run only counts."""
+    settled = settle(kind, frame, existing=())
+    await territories_bulk.stage(tx, kind.staging, copy_csv(kind, settled.rows))
+    foreseen = await territories_bulk.foresee(tx)
+    if not work.job.dry_run and (foreseen.created or foreseen.updated):
+        await territories_bulk.merge(tx, job_id=work.job.id, chunk=work.chunk.number)
+        tx.emit(TerritoriesImported(job_id=work.job.id, chunk=work.chunk.number))
+    return Loaded(foreseen.created, foreseen.updated, settled.rejects)
+
+
 def _column(name: str) -> Column:
     check = Code() if name.endswith("_code") else Text(text.MAX_NAME_LENGTH, blank=False)
     return Column(name=name, check=check, staged=(name, "text"), required=True)
@@ -56,5 +72,6 @@ KIND: Final = Kind(
         for name in ("region_code", "region_name", "area_code", "area_name", "territory_code", "territory_name")
     ),
     review=_review,
+    merge=_merge,
     max_rows=_MAX_TERRITORIES,
 )
