@@ -1,6 +1,7 @@
 """Connections that know which server they talk to, so that a value written to another one is never trusted."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
@@ -30,6 +31,9 @@ class StampedConnection(AbstractConnection):
     `run_id` alone was the same after a failover there and back.
     """
 
+    # A section each: INFO takes several only since Redis 7.
+    QUESTIONS: Final = (("INFO", "server"), ("INFO", "replication"))
+
     stamps: bytes = b""
     _fresh_until: float = 0
 
@@ -56,15 +60,21 @@ class StampedConnection(AbstractConnection):
 
     async def _learn(self) -> None:
         asked_at = asyncio.get_running_loop().time()
-        # A section each: INFO takes several only since Redis 7.
-        server, replication = [_fields(one) for one in await self.ask([("INFO", "server"), ("INFO", "replication")])]
+        try:
+            self.take_stamps(await self.ask(self.QUESTIONS))
+        except RedisConnectionError:
+            await self.disconnect(nowait=True)
+            raise
+        self._fresh_until = asked_at + STAMPS_SECONDS
+
+    def take_stamps(self, answers: Sequence[object]) -> None:
+        """Learn from the answers to QUESTIONS. Raises redis-py's ConnectionError when this is no master."""
+        server, replication = [_fields(one) for one in answers]
         stamps = server.get(b"run_id", b"") + replication.get(b"master_replid", b"")
         if len(stamps) != STAMPS_LENGTH or replication.get(b"role") != b"master":
-            await self.disconnect(nowait=True)
             message = "This Redis server is no master, or does not tell its run_id."
             raise RedisConnectionError(message)
         self.stamps = stamps
-        self._fresh_until = asked_at + STAMPS_SECONDS
 
 
 class _Tcp(StampedConnection, Connection):
@@ -98,6 +108,9 @@ class StampedPool:
             "lib_name": None,
             "lib_version": None,
         }
+        # Those that a connection of the pool has learnt last.
+        self.stamps = b""
+        self._listener = functools.partial(kind, **(own | options), protocol=3)
         self._pool = ClosingPool(
             connection_class=kind,
             max_connections=max_connections,
@@ -111,9 +124,20 @@ class StampedPool:
         connection = cast("StampedConnection", await self._pool.get_connection())
         try:
             await connection.refresh()
+            self.stamps = connection.stamps
             yield connection
         finally:
             await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def listener(self) -> AsyncIterator[StampedConnection]:
+        """A connection of its own that may subscribe and ask at the same time (RESP3), closed afterwards."""
+        connection = self._listener()
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]  # redis-py annotates it not
+            yield connection
+        finally:
+            await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
         """Close all connections."""

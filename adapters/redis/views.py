@@ -68,7 +68,7 @@ class BookViews:
             return await PUT_NEWER.run(connection, calls)
 
         newest = await self._with_connection(run)
-        return {sr_id: _version(one) for sr_id, one in zip(books, newest, strict=True)}
+        return {sr_id: parse_version(one) for sr_id, one in zip(books, newest, strict=True)}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -101,7 +101,7 @@ def _arguments(
     life = LIFE_SECONDS + random.uniform(0, JITTER_SECONDS)  # noqa: S311  jitter is no secret
     return (
         len(_LAYOUT), STAMPS_LENGTH, stamps, version, value, round(life * 1000), int(isinstance(book, Book)),
-        int(over_newer), CHANNEL, f"{tenant_id}:{sr_id}",
+        int(over_newer), CHANNEL, book_name(tenant_id, sr_id),
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _parse(value: object, stamps: bytes) -> Book | None:
     try:
         documents_at = _INDEX_AT + int(value[_INDEX_LENGTH_AT:_INDEX_AT])
         return Book(
-            at=_version(value[_VERSION_AT:_HAS_DOCUMENTS_AT]),
+            at=parse_version(value[_VERSION_AT:_HAS_DOCUMENTS_AT]),
             listed=_index_decoder.decode(value[_INDEX_AT:documents_at]),
             documents=value[documents_at:],
             format=int(value[_FORMAT_AT:_INDEX_LENGTH_AT]),
@@ -127,9 +127,15 @@ def _parse(value: object, stamps: bytes) -> Book | None:
         return None
 
 
-def _version(digits: bytes) -> BookVersion:
+def parse_version(digits: bytes) -> BookVersion:
+    """The version that values and messages hold as 40 digits."""
     return BookVersion(int(digits[:20]), int(digits[20:]))
 
 
 def _key(tenant_id: UUID, sr_id: UUID) -> str:
-    return f"haat:books:{{{tenant_id}:{sr_id}}}"
+    return f"haat:books:{{{book_name(tenant_id, sr_id)}}}"
+
+
+def book_name(tenant_id: UUID, sr_id: UUID) -> str:
+    """What messages call the book."""
+    return f"{tenant_id}:{sr_id}"
