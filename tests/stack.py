@@ -138,6 +138,16 @@ class Stack:
         stop_embedded(self.home)
         assert late == [], f"did not stop within ten seconds: {late}"
 
+    def story(self, *, lines: int = 40) -> str:
+        """What the processes have said last, and whether they live: for whoever has to find out why a test failed."""
+        told = []
+        for name, process in self._processes.items():
+            log = self.home / f"{name}.log"
+            last = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
+            state = "running" if process.poll() is None else f"ended with {process.returncode}"
+            told += [f"---- {name}, pid {process.pid}, {state}", *(line[:500] for line in last)]
+        return "\n".join(told)
+
     def _is_ready(self) -> bool:
         try:
             return httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200
