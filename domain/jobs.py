@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.shared.errors import Conflict, Invalid
+from domain.shared.errors import Conflict, Invalid, TooManyRequests
 from domain.shared.events import Event
 
 Phase: TypeAlias = Literal["waiting", "split", "load", "render", "finish", "ended"]
@@ -21,6 +21,22 @@ KINDS: Final = ("import", "assignment", "undo", "export", "action")
 # What can be imported, and whether importing it writes what SRs see.
 IMPORTED: Final = {"retailers": True, "territories": True}
 MAX_FAILURES: Final = 5
+# Of one organisation: so many jobs may wait and run, and so many of them run at once.
+MAX_OPEN: Final = 500
+RUNNING_AT_ONCE: Final = 4
+
+
+class FaultGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows rejected with the same fault of the same column; a row with several faults counts in several groups.
+
+    `column` is empty for a fault of the row as a whole, `example_row` the record number of the example (header = 1).
+    """
+
+    code: Annotated[str, msgspec.Meta(examples=["unknown_territory"])]
+    column: Annotated[str, msgspec.Meta(examples=["territory"])]
+    count: Annotated[int, msgspec.Meta(examples=[180])]
+    example: Annotated[str, msgspec.Meta(examples=["There is no territory Mirpr-10: did you mean Mirpur-10?"])] = ""
+    example_row: Annotated[int | None, msgspec.Meta(examples=[412])] = None
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +63,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     not_loaded: int
     faults: dict[str, int]
+    fault_groups: list[FaultGroup]
     warnings: list[str]
     waiting_for: str | None
     error: dict[str, str] | None
@@ -106,7 +123,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job; `faults` counts rejected rows by code."""
+    """A job; `faults` counts rejected rows by code, `fault_groups` by code and column, the most frequent 50 first."""
 
     id: UUID
     kind: Annotated[str, msgspec.Meta(examples=["import"])]
@@ -116,6 +133,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress
     counts: Counts
     faults: Annotated[dict[str, int], msgspec.Meta(examples=[{"not_a_phone": 120, "unknown_territory": 180}])]
+    fault_groups: list[FaultGroup]
     warnings: Annotated[list[str], msgspec.Meta(examples=[[]])]
     rate_per_s: Annotated[float | None, msgspec.Meta(examples=[8_400.0])]
     eta_s: Annotated[float | None, msgspec.Meta(examples=[7.2])]
@@ -154,13 +172,17 @@ class PlannedChunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChunkCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the rows of a chunk; each row is in exactly one of the four. `faults` counts by code."""
+    """What became of the rows of a chunk; each row is in exactly one of the four. `faults` counts by code.
+
+    `fault_groups` are the same faults by code and column; left out where a code says all there is to say.
+    """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
     faults: dict[str, int] = {}
+    fault_groups: tuple[FaultGroup, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -249,6 +271,20 @@ class JobNotUndoable(Conflict):
 
     code = "job_not_undoable"
     title = "The job cannot be undone"
+
+
+class TooManyJobs(TooManyRequests):
+    """The organisation has as many jobs waiting and running as it may have."""
+
+    code = "too_many_jobs"
+    title = "Too many jobs"
+
+
+def room_for_jobs(open_jobs: int) -> None:
+    """Raises TooManyJobs when no other job can be taken."""
+    if open_jobs >= MAX_OPEN:
+        message = f"{MAX_OPEN} jobs of this organisation wait or run already. Cancel some, or wait until some have ended."
+        raise TooManyJobs(message, retry_after=60)
 
 
 class UnknownImportKind(Invalid):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from adapters.postgres.stores import jobs as job_store
 from adapters.postgres.stores.chunks import Tally
 from adapters.postgres.transaction import Tx
@@ -52,4 +54,5 @@ def _columns(tally: Tally) -> dict[str, Any]:
         "rejected": counts.rejected,
         "not_loaded": tally.not_loaded,
         "faults": counts.faults,
+        "fault_groups": msgspec.to_builtins(counts.fault_groups),
     }

@@ -1,5 +1,6 @@
 """A job as it is watched: how far, how fast, how long still, and what became of its rows."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -7,10 +8,11 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from adapters.postgres.fault_groups import fault_groups
 from adapters.postgres.tables.jobs import chunks, jobs
 from adapters.postgres.tables.workers import workers
 from adapters.redis.job_progress import JobProgress, PieceProgress
-from domain.jobs import ENDED, Counts, Job, JobError, Links, Progress
+from domain.jobs import ENDED, Counts, FaultGroup, Job, JobError, Links, Progress
 from domain.retention import has_results
 from domain.shared.errors import NotFound
 from queries._read import Page, PageRequest, Read, fetch_page
@@ -36,6 +38,7 @@ class _Row(msgspec.Struct, kw_only=True):
     rejected: int
     not_loaded: int
     faults: dict[str, int]
+    fault_groups: list[FaultGroup]
     warnings: list[str]
     waiting_for: str | None
     file_name: str | None
@@ -85,9 +88,12 @@ def _statement() -> sa.Select[Any]:
         .lateral("pieces")
     )
     seen = sa.select(workers.c.id).where(workers.c.kind == "worker", workers.c.seen_at > sa.func.now() - ALIVE)
-    own = [jobs.c[name] for name in _Row.__struct_fields__ if name in jobs.c]
+    own = [jobs.c[name] for name in _Row.__struct_fields__ if name in jobs.c and name != "fault_groups"]
+    # A job's own row says it once the job has ended, when its chunks may be gone.
+    live = sa.literal_column(fault_groups("jobs.tenant_id", "jobs.id"), jobs.c.fault_groups.type)
+    groups = sa.case((jobs.c.state.in_(ENDED), jobs.c.fault_groups), else_=live).label("fault_groups")
     return sa.select(
-        *own, *(column for column in pieces.c), seen.exists().label("alive"), sa.func.now().label("now")
+        *own, groups, *(column for column in pieces.c), seen.exists().label("alive"), sa.func.now().label("now")
     ).select_from(jobs.join(pieces, sa.true()))
 
 
@@ -132,6 +138,8 @@ def _job(row: _Row, pieces: dict[int, PieceProgress]) -> Job:
     shared = {name: getattr(row, name) for name in Job.__struct_fields__ if name in _Row.__struct_fields__}
     if nobody:
         shared["waiting_for"] = NOBODY_WORKS
+    if not ended:
+        shared["faults"] = _by_code(row.fault_groups)
     return Job(
         **shared,
         progress=progress,
@@ -146,6 +154,13 @@ def _job(row: _Row, pieces: dict[int, PieceProgress]) -> Job:
             result=None,
         ),
     )
+
+
+def _by_code(groups: list[FaultGroup]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[group.code] += group.count
+    return dict(counts)
 
 
 def _ended_lately(row: _Row) -> bool:

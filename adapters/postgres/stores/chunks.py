@@ -8,9 +8,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from adapters.postgres.fault_groups import fault_groups
 from adapters.postgres.tables.jobs import chunks, jobs, leases
 from adapters.postgres.transaction import Tx
-from domain.jobs import MAX_FAILURES, ChunkCounts, Step
+from domain.jobs import MAX_FAILURES, ChunkCounts, FaultGroup, Step
 
 LEASE = sa.text("interval '15 seconds'")
 _OPEN = ("queued", "running")
@@ -249,9 +250,15 @@ async def tally(tx: Tx, job_id: UUID) -> Tally:
         unchanged=row.unchanged,
         rejected=row.rejected,
         faults={row.key: row.number for row in faults},
+        fault_groups=msgspec.convert(await _fault_groups(tx, job_id), tuple[FaultGroup, ...]),
     )
     plain = {name: getattr(row, name) for name in ("open", "running", "split_done", "loaded", "not_loaded", "failure")}
     return Tally(counts=counts, **plain)
+
+
+async def _fault_groups(tx: Tx, job_id: UUID) -> Any:  # noqa: ANN401  JSON
+    query = sa.text(f"SELECT {fault_groups(':tenant_id', ':job_id')}")
+    return (await tx.conn.execute(query, {"tenant_id": tx.tenant_id, "job_id": job_id})).scalar_one()
 
 
 def _job(tx: Tx, job_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:

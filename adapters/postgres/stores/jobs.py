@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from adapters.postgres.tables.jobs import chunks, jobs
 from adapters.postgres.transaction import Tx
-from domain.jobs import ChunkCounts, JobRow, NewJob, PlannedChunk, Step
+from domain.jobs import MAX_OPEN, OPEN, ChunkCounts, JobRow, NewJob, PlannedChunk, Step, room_for_jobs
 from domain.shared.errors import NotFound
 
 INSERTED_AT_ONCE = 1_000
@@ -32,6 +32,12 @@ async def insert_job(tx: Tx, job: NewJob, *, job_id: UUID | None = None, submitt
         .returning(jobs)
     )
     return to_job(row.mappings().one())
+
+
+async def check_room(tx: Tx) -> None:
+    """Raises TooManyJobs when the organisation may queue no more."""
+    query = sa.select(jobs.c.id).where(jobs.c.tenant_id == tx.tenant_id, jobs.c.state.in_(OPEN)).limit(MAX_OPEN)
+    room_for_jobs((await tx.conn.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one())
 
 
 async def get(tx: Tx, job_id: UUID) -> JobRow:
@@ -146,7 +152,7 @@ async def complete_chunk(tx: Tx, job_id: UUID, number: int, counts: ChunkCounts,
             books_fresh=books_fresh,
             error=None,
             finished_at=sa.func.clock_timestamp(),
-            **msgspec.structs.asdict(counts),
+            **msgspec.to_builtins(counts),
         )
     )
 

@@ -27,6 +27,7 @@ jobs = tenant_table(
     sa.Column("unit", sa.Text, nullable=False, server_default="rows"),
     *(_count(name) for name in ("rows", "created", "updated", "unchanged", "rejected", "not_loaded")),
     sa.Column("faults", Json, nullable=False, server_default="{}"),  # code -> count
+    sa.Column("fault_groups", Json, nullable=False, server_default="[]"),  # the same by column, each with an example
     sa.Column("warnings", Json, nullable=False, server_default="[]"),
     sa.Column("waiting_for", sa.Text),
     sa.Column("error", Json),
@@ -68,6 +69,7 @@ chunks = tenant_table(
     sa.Column("params", Json, nullable=False, server_default="{}"),
     *(_count(name) for name in ("rows", "created", "updated", "unchanged", "rejected")),
     sa.Column("faults", Json, nullable=False, server_default="{}"),
+    sa.Column("fault_groups", Json, nullable=False, server_default="[]"),
     # Whether every book that this chunk's rows touch has been rendered since it committed.
     sa.Column("books_fresh", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("error", sa.Text),

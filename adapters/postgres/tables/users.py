@@ -10,7 +10,8 @@ users = tenant_table(
     sa.Column("login", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
-    sa.Column("password_hash", sa.Text, nullable=False),
+    # Null: there, and named in lists, but nobody can log in before an admin has set a password.
+    sa.Column("password_hash", sa.Text),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
     # Grows whenever sessions made earlier must end: a new password, another role, a disabling.
     sa.Column("auth_version", sa.BigInteger, nullable=False, server_default="1"),
