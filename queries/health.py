@@ -4,6 +4,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.postgres.tables.book_audits import book_audits
 from adapters.postgres.tables.jobs import jobs
 from adapters.postgres.tables.outbox import deliveries, outbox
 from adapters.postgres.tables.workers import workers
@@ -15,13 +16,14 @@ COUNTED_AT_MOST = 10_000
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
-    """What is waiting at this moment; counts stop at 10,000."""
+    """What is waiting at this moment; counts stop at 10,000. `audited` counts books since the beginning, by outcome."""
 
     events_waiting: int
     books_waiting: int
     dead_letters: int
     jobs: dict[str, int]
     workers: dict[str, int]
+    audited: dict[str, int]
 
 
 async def database_answers(engine: AsyncEngine) -> None:
@@ -57,7 +59,14 @@ async def backlog(engine: AsyncEngine) -> Backlog:
             dead_letters=await _count(conn, deliveries.c.state == "dead"),
             jobs=dict(states.all()),
             workers=dict(alive.all()),
+            audited=await _audited(conn),
         )
+
+
+async def _audited(conn: AsyncConnection) -> dict[str, int]:
+    names = ("looked_at", "entries_different", "values_different")
+    sums = (sa.func.coalesce(sa.func.sum(book_audits.c[name]), 0).cast(sa.BigInteger).label(name) for name in names)
+    return {str(name): count for name, count in (await conn.execute(sa.select(*sums))).mappings().one().items()}
 
 
 async def _count(conn: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> int:

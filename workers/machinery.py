@@ -12,6 +12,7 @@ from adapters.queue.arq_queue import Queue
 from adapters.redis.job_progress import JobProgress
 from adapters.redis.session_marks import SessionMarks
 from commands._run import Runner
+from commands.books.audit_books import BookAuditor
 from workers.jobs.kind import JobKinds
 
 # Brings the books of these SRs of one organisation up to date.
@@ -29,6 +30,7 @@ class Machinery(msgspec.Struct, kw_only=True):
     session_marks: SessionMarks
     kinds: JobKinds
     render_books: RenderBooks
+    auditor: BookAuditor
     worker_id: UUID
     stop: asyncio.Event
     wake_relay: Callable[[], Awaitable[None]]

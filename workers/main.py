@@ -19,7 +19,7 @@ from adapters.redis.wakeups import wake_relay
 from adapters.settings import Settings, load_settings
 from commands._run import Runner
 from domain.shared.ids import new_id
-from workers.books import LeftToRelay, open_renderer
+from workers.books import LeftToRelay, open_auditor, open_renderer
 from workers.job_kinds import JOB_KINDS
 from workers.jobs.kind import JobKinds
 from workers.jobs.run import run_chunk
@@ -79,7 +79,10 @@ async def open_machinery(
         await wake_relay(redis)
 
     try:
-        async with open_renderer(engine, settings.redis_read_url) as renderer:
+        async with (
+            open_renderer(engine, settings.redis_read_url) as renderer,
+            open_auditor(engine, settings.redis_read_url) as auditor,
+        ):
 
             async def render_books(tenant_id: UUID, sr_ids: Sequence[UUID]) -> None:
                 await renderer.render(tenant_id, sr_ids)
@@ -93,6 +96,7 @@ async def open_machinery(
                 session_marks=SessionMarks(redis),
                 kinds=kinds,
                 render_books=render_books,
+                auditor=auditor,
                 worker_id=new_id(),
                 stop=stop,
                 wake_relay=wake,

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from workers.book_audit import audit_books
 from workers.machinery import Machinery
 from workers.retention import tidy
 from workers.sweeper import sweep
@@ -25,6 +26,7 @@ class Every(msgspec.Struct, frozen=True, kw_only=True):
 
 SCHEDULE: tuple[Every, ...] = (
     Every(seconds=2.0, do=sweep),
+    Every(seconds=15.0, do=audit_books),
     Every(seconds=300.0, do=tidy),
 )
 

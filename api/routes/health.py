@@ -65,6 +65,9 @@ class Health(Controller):
         metrics.OUTBOX_WAITING.set(now.events_waiting)
         metrics.BOOKS_WAITING.set(now.books_waiting)
         metrics.DEAD_LETTERS.set(now.dead_letters)
+        metrics.BOOKS_AUDITED.set(now.audited["looked_at"])
+        for where in ("entries", "values"):
+            metrics.BOOKS_DIFFERENT.labels(where).set(now.audited[f"{where}_different"])
         for state in ("queued", "running"):
             metrics.JOBS_OPEN.labels(state).set(now.jobs.get(state, 0))
         for kind in ("worker", "relay"):

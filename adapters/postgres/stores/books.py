@@ -32,7 +32,7 @@ _LOCK = sa.text(
 ).bindparams(sa.bindparam("tenant_id", type_=sa.Uuid()), sa.bindparam("sr_ids", type_=_IDS))
 
 # The retailer as contract and OpenAPI have it, without `sr`: row_to_json is the one builder that writes compactly.
-_DOCUMENTS = """
+DOCUMENTS = """
     SELECT a.sr_id, r.id AS retailer_id, r.name, row_to_json(document)::text AS doc
     FROM assignments a
     JOIN retailers r ON r.tenant_id = a.tenant_id AND r.id = a.retailer_id
@@ -55,7 +55,7 @@ _DOCUMENTS = """
 # once and never be the inner side of a loop, so the few rows of `stepped` are looked up for each change instead.
 _STEP = sa.text(
     f"""
-    WITH wanted AS MATERIALIZED ({_DOCUMENTS}),
+    WITH wanted AS MATERIALIZED ({DOCUMENTS}),
     sent AS (
         SELECT sr_id, retailer_id, name, doc, present FROM book_entries
         WHERE tenant_id = :tenant_id AND sr_id = ANY(:sr_ids)
