@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from adapters.postgres.metadata import Instant, instants, row_version, tenant_reference, tenant_table, uuid_column
+from adapters.postgres.metadata import Instant, Json, instants, row_version, tenant_reference, tenant_table, uuid_column
 
 _LIVE = sa.text("deleted_at IS NULL")
 
@@ -24,6 +24,8 @@ retailers = tenant_table(
     row_version(),
     *instants(),
     sa.Column("deleted_at", Instant),
+    # Kept by a trigger: when, and by whom, each field that SRs may change last changed.
+    sa.Column("field_changes", Json),
     # Search keys are stored: under row-level security no function of a column can use an index.
     sa.Column("name_key", sa.Text, sa.Computed("lower(normalize(name, NFC))", persisted=True)),
     sa.Column("phone_tail", sa.Text, sa.Computed("reverse(phone)", persisted=True)),
