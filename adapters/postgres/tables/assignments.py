@@ -18,11 +18,6 @@ assignments = tenant_table(
     sa.CheckConstraint("ended_at >= started_at", name="order"),
     sa.Index("uq_assignments_open", "tenant_id", "retailer_id", unique=True, postgresql_where=_OPEN),
     sa.Index("ix_assignments_open_by_sr", "tenant_id", "sr_id", "retailer_id", postgresql_where=_OPEN),
-    sa.Index(
-        "ix_assignments_history",
-        "tenant_id",
-        "retailer_id",
-        "started_at",
-        postgresql_where=sa.text("ended_at IS NOT NULL"),
-    ),
+    # Whole, since no partial index serves the check of the foreign key when a retailer is deleted.
+    sa.Index("ix_assignments_retailer", "tenant_id", "retailer_id", "started_at"),
 )

@@ -1,6 +1,7 @@
 """Jobs, their chunks, who is working on them, and what they changed."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from adapters.postgres.metadata import Instant, Json, tenant_reference, tenant_table, uuid_column
 
@@ -109,4 +110,26 @@ before_images = tenant_table(
     sa.Column("after", Json, nullable=False),
     tenant_reference("job_id", "jobs", ondelete="CASCADE"),
     key=("job_id", "subject", "row_id"),
+)
+
+# What an import created, one row a chunk: `digests[n]` is of the columns that the job gave to the row `ids[n]`.
+created_rows = tenant_table(
+    "created_rows",
+    uuid_column("job_id"),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("chunk", sa.Integer, nullable=False),
+    sa.Column("ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
+    sa.Column("digests", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+    tenant_reference("job_id", "jobs", ondelete="CASCADE"),
+    key=("job_id", "subject", "chunk"),
+)
+
+# Who had which retailer before and after, one row a chunk: `retailer_ids[n]` went from `holders[n]` to `targets[n]`.
+moved_retailers = tenant_table(
+    "moved_retailers",
+    uuid_column("job_id"),
+    sa.Column("chunk", sa.Integer, nullable=False),
+    *(sa.Column(name, postgresql.ARRAY(sa.Uuid()), nullable=False) for name in ("retailer_ids", "holders", "targets")),
+    tenant_reference("job_id", "jobs", ondelete="CASCADE"),
+    key=("job_id", "chunk"),
 )
