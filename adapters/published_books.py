@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.transaction import reading
-from adapters.redis.views import BookViews
+from adapters.redis.views import Announced, BookViews, book_name
 from domain.books import Book, BookVersion, bind
 from domain.shared.actor import worker_actor
 
@@ -38,11 +38,15 @@ _VERSIONS = sa.text(
 
 
 class PublishedBooks:
-    """Reads books from the primary and puts them where readers look first."""
+    """Reads books from the primary and puts them where readers look first.
 
-    def __init__(self, engine: AsyncEngine, views: BookViews) -> None:
+    `announced` is told of each version before it is put and again afterwards, for what this process has made of books.
+    """
+
+    def __init__(self, engine: AsyncEngine, views: BookViews, announced: Announced | None = None) -> None:
         self._engine = engine
         self.views = views
+        self._announced = announced
         self._timeline = 0
 
     async def peek(self, tenant_id: UUID, sr_id: UUID) -> Book | None:
@@ -75,7 +79,9 @@ class PublishedBooks:
         pending = dict(books)
         done: dict[UUID, BookVersion] = {}
         while pending:
+            self._announce(tenant_id, {sr_id: _at(book) for sr_id, book in pending.items()})
             newest = await self.views.put(tenant_id, pending)
+            self._announce(tenant_id, newest)
             now = await self._versions(tenant_id, list(pending))
             lost = {sr_id: pending[sr_id] for sr_id, at in now.items() if newest[sr_id] > at}
             if lost:
@@ -95,6 +101,11 @@ class PublishedBooks:
             return dict(await self._versions(tenant_id, sr_ids))
         async with reading(self._engine, worker_actor(tenant_id)) as conn:
             return dict(await books_on(conn, tenant_id, sr_ids))
+
+    def _announce(self, tenant_id: UUID, versions: Mapping[UUID, BookVersion]) -> None:
+        if self._announced is not None:
+            for sr_id, at in versions.items():
+                self._announced(book_name(tenant_id, sr_id), at)
 
     async def _versions(self, tenant_id: UUID, sr_ids: Sequence[UUID]) -> dict[UUID, BookVersion]:
         async with reading(self._engine, worker_actor(tenant_id)) as conn:

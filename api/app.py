@@ -9,6 +9,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.body_digests import BodyDigests
 from adapters.download_links import DownloadLinks
@@ -30,6 +31,7 @@ from adapters.tokens import Tokens
 from api.auth import authenticate, check_roles
 from api.bodies import MAX_BODY_BYTES, StrictBody
 from api.caller import provide_caller
+from api.compression import Compressed
 from api.edge import Edge
 from api.ended_sessions import MarksEndedSessions
 from api.errors import EXCEPTION_HANDLERS
@@ -37,10 +39,12 @@ from api.haat_version import VersionSeal
 from api.openapi import openapi_config
 from api.query_parameters import only_known_parameters
 from api.request_limits import limit_requests, request_rates
+from api.response_cache import ResponseCache
 from api.routes import API, OUTSIDE
 from api.services import Services
 from api.session_verdicts import open_verdicts
 from api.stopping import stopping_on_sigterm
+from api.stored_answers import StoredAnswers
 from commands._run import Runner
 from commands.books.follow_commits import BookProjector
 from commands.books.render_books import BookRenderer
@@ -49,10 +53,15 @@ from queries._views import BookReader
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
-    """The application behind its edge, ready for an ASGI server; settings come from the environment."""
+    """The application behind its edge and cache, ready for an ASGI server; settings come from the environment."""
     settings = settings or load_settings(os.environ)
     configure_logs(level=settings.log_level, json_lines=settings.is_production)
-    return Edge(create_litestar(settings))
+    return fronted(create_litestar(settings))
+
+
+def fronted(app: Litestar) -> ASGIApp:
+    """The routes behind all that holds for every answer: whoever is further out sees it later."""
+    return ResponseCache(Compressed(Edge(app)), app.state)
 
 
 def create_litestar(settings: Settings) -> Litestar:
@@ -92,11 +101,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     queue = open_redis(settings.redis_url)
     views = open_redis(settings.redis_read_url)
     seal = VersionSeal(settings.jwt_keys)
-    book_views = BookViews(StampedPool(settings.redis_read_url))
-    published = PublishedBooks(engine, book_views)
-    renderer = BookRenderer(engine, published)
-    books = BookReader(published, renderer, fallback_reads=settings.fallback_reads)
-    projector = BookProjector(engine, renderer, RenderedReporter(engine), seal.seal)
+    pool = StampedPool(settings.redis_read_url)
+    stored = StoredAnswers(pool, limit=settings.response_cache_bytes)
+    books, projector = _open_books(settings, engine, PublishedBooks(engine, BookViews(pool), stored.announced), seal)
     marks = SessionMarks(queue)
     passwords = Passwords()
     try:
@@ -104,6 +111,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             stopping_on_sigterm() as stopping,
             open_verdicts(settings.database_app_url, marks) as sessions,
             RequestCounts(views, request_rates(settings.limits)).merged() as counts,
+            stored.kept_right() as answers,
         ):
             marking = MarksEndedSessions(projector, sessions, marks)
             yield Services(
@@ -112,6 +120,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 queue=queue,
                 views=views,
                 books=books,
+                answers=answers,
                 seal=seal,
                 tokens=Tokens(settings.jwt_keys),
                 body_digests=BodyDigests(settings.jwt_keys),
@@ -130,7 +139,16 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             )
     finally:
         passwords.close()
-        await _close(projector.close, books.close, book_views.close, views.aclose, queue.aclose, engine.dispose)
+        await _close(projector.close, books.close, pool.close, views.aclose, queue.aclose, engine.dispose)
+
+
+def _open_books(
+    settings: Settings, engine: AsyncEngine, published: PublishedBooks, seal: VersionSeal
+) -> tuple[BookReader, BookProjector]:
+    """Who reads books, and who renders them after a commit."""
+    renderer = BookRenderer(engine, published)
+    reader = BookReader(published, renderer, fallback_reads=settings.fallback_reads)
+    return reader, BookProjector(engine, renderer, RenderedReporter(engine), seal.seal)
 
 
 async def _close(*closings: Callable[[], Awaitable[None]]) -> None:

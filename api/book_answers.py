@@ -8,7 +8,9 @@ from litestar import Request
 from litestar.params import HeaderParameter
 from litestar.response.base import ASGIResponse
 
+from adapters.redis.views import book_name
 from api.caller import Caller
+from api.stored_answers import MADE_FROM, MadeFrom
 from domain.books import FORMAT, Book, BookSeen, BookVersion, Needed, needed
 
 _PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Encoding"}
@@ -46,7 +48,9 @@ def answer(
     digest = hashlib.blake2b(book + url, digest_size=15).digest()
     etag = f'W/"{base64.urlsafe_b64encode(digest).decode("ascii")}"'
     headers = {**_PRIVATE, "ETag": etag}
-    if (stale := caller.services.sessions.seconds_away) is not None:
+    if (stale := caller.services.sessions.seconds_away) is None:
+        request.scope["state"][MADE_FROM] = MadeFrom(book_name(caller.actor.tenant, sr_id), at)
+    else:
         headers["Haat-Stale"] = str(stale)
     if if_none_match is not None and _matches(if_none_match, etag):
         return ASGIResponse(status_code=304, headers=headers, media_type="application/json")

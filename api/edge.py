@@ -12,7 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import observe
-from domain.shared.ids import new_id
+from domain.shared.ids import new_id_text
 
 log = structlog.get_logger("api.access")
 
@@ -37,9 +37,9 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        own_id = request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None))
         state: dict[str, Any] = scope.setdefault("state", {})
-        state["request_id"] = request_id
+        state["request_id"] = own_id.decode()
         started = time.perf_counter()
         status = 0
 
@@ -50,13 +50,13 @@ class Edge:
                 headers = list(message["headers"])
                 present = {name.lower() for name, _ in headers}
                 headers += [header for header in SECURITY_HEADERS if header[0] not in present]
-                headers.append((b"x-request-id", request_id.encode()))
+                headers.append((b"x-request-id", own_id))
                 if version := state.get("haat_version"):
                     headers.append((b"haat-version", version.encode()))
                 message["headers"] = headers
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=state["request_id"]):
             try:
                 await self._app(scope, receive, send_with_headers)
             finally:
@@ -77,8 +77,6 @@ def _logged(path: str, route: str) -> str:
     return route if "{token" in route else path
 
 
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.match(value):
-            return str(value.decode())
-    return str(new_id())
+def request_id(wanted: bytes | None) -> bytes:
+    """The caller's own id of the request when it is a sane one, else a new one."""
+    return wanted if wanted is not None and _REQUEST_ID.match(wanted) else new_id_text().encode()

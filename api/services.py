@@ -19,6 +19,7 @@ from adapters.tokens import Tokens
 from api.docs_readers import DocsReaders
 from api.haat_version import VersionSeal
 from api.session_verdicts import SessionVerdicts
+from api.stored_answers import StoredAnswers
 from commands._run import Runner
 from queries._views import BookReader
 
@@ -31,6 +32,7 @@ class Services(msgspec.Struct, kw_only=True):
     queue: Redis
     views: Redis
     books: BookReader
+    answers: StoredAnswers
     seal: VersionSeal
     tokens: Tokens
     body_digests: BodyDigests

@@ -76,6 +76,12 @@ class SessionVerdicts:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def trusts(self, key: Key) -> bool:
+        """Whether the session is known to be good without asking, and PostgreSQL answers; it counts as in use."""
+        now = time.monotonic()
+        self._used_at[key] = now
+        return self._trusted_until.get(key[1], 0.0) > now and self._away_since is None
+
     async def check(self, tenant_id: UUID, session_id: UUID) -> None:
         """Return when the session is good. Raises SessionEnded, and Unavailable when nobody can tell."""
         now = time.monotonic()

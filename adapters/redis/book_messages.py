@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, TypeAlias
+from typing import Final
 
 import structlog
 from hiredis import PushNotification
@@ -13,8 +13,7 @@ from redis.exceptions import RedisError
 
 from adapters.ending import end_tasks
 from adapters.redis.stamped import StampedConnection, StampedPool
-from adapters.redis.views import CHANNEL, parse_version
-from domain.books import BookVersion
+from adapters.redis.views import CHANNEL, Announced, parse_version
 
 log = structlog.get_logger()
 
@@ -25,9 +24,6 @@ TRUSTED_SECONDS: Final = 0.45
 # A connection without an answer for so long is given up for a new one.
 SILENT_SECONDS: Final = 3.0
 RECONNECT_SECONDS: Final = 0.25
-
-# The name of a book in messages, and its version.
-Announced: TypeAlias = Callable[[str, BookVersion], None]
 
 
 class Subscription:

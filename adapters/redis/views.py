@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,8 @@ from domain.books import Book, BookVersion, Listed
 T = TypeVar("T")
 
 CHANNEL: Final = "haat:books"
+# Called with the name of a book in messages and the version that it has now.
+Announced: TypeAlias = Callable[[str, BookVersion], None]
 # Seconds; the jitter keeps books that were put together from expiring together.
 LIFE_SECONDS: Final = 600
 JITTER_SECONDS: Final = 60

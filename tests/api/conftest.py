@@ -10,8 +10,7 @@ import pytest
 from litestar import Litestar
 
 from adapters.settings import Settings, load_settings
-from api.app import create_litestar
-from api.edge import Edge
+from api.app import create_litestar, fronted
 from tests.builders.organisations import Founded, found
 from tests.conftest import Database
 
@@ -49,7 +48,7 @@ async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 def client_of(app: Litestar) -> httpx.AsyncClient:
     """Somebody without a login."""
-    transport = httpx.ASGITransport(cast("Any", Edge(app)), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(cast("Any", fronted(app)), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://haat.test")
 
 
