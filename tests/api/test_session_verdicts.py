@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
@@ -88,7 +89,7 @@ async def test_a_verdict_is_trusted_from_the_start_of_its_statement(
     """An answer that took 700 ms tells how it was 700 ms ago."""
     ahead = 0.0
     monotonic = time.monotonic
-    monkeypatch.setattr(session_verdicts.time, "monotonic", lambda: monotonic() + ahead)
+    monkeypatch.setattr("api.session_verdicts.time", SimpleNamespace(monotonic=lambda: monotonic() + ahead))
 
     async def ends_while_the_answer_travels() -> None:
         nonlocal ahead
