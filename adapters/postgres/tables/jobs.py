@@ -17,7 +17,7 @@ jobs = tenant_table(
     sa.Column("subject", sa.Text, nullable=False),  # retailers, territories, …: what it writes
     sa.Column("mode", sa.Text, nullable=False),  # apply, dry_run
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("phase", sa.Text, nullable=False),  # waiting, split, load, render, finish, ended
+    sa.Column("phase", sa.Text, nullable=False),  # waiting, planned, split, load, render, finish, ended
     sa.Column("ending", sa.Text),  # the state it will end in, once decided: succeeded, failed, cancelled
     # True while it must be the organisation's only bulk writer of retailers and assignments.
     sa.Column("writes_retailers", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -40,6 +40,10 @@ jobs = tenant_table(
     sa.Column("on_cancel", sa.Text),
     uuid_column("undo_of", nullable=True),
     uuid_column("undone_by", nullable=True),
+    # Dates in the organisation's zone: from when on it takes effect, and when what it lends returns.
+    sa.Column("starts_on", sa.Date),
+    sa.Column("returns_on", sa.Date),
+    uuid_column("return_of", nullable=True),
     sa.Column("rejects_key", sa.Text),
     sa.Column("result_key", sa.Text),
     sa.Column("before_images_until", Instant),
@@ -55,6 +59,7 @@ jobs = tenant_table(
     sa.Index("ix_jobs_work_files_kept", "finished_at", postgresql_where=sa.text("work_files_kept")),
     sa.Index("ix_jobs_results_kept", "finished_at", postgresql_where=sa.text("results_kept")),
     sa.Index("ix_jobs_bare", "finished_at", postgresql_where=sa.text("NOT results_kept")),
+    sa.Index("ix_jobs_planned", "starts_on", postgresql_where=sa.text("phase = 'planned'")),
     sa.Index("ix_jobs_open", "tenant_id", "id", postgresql_where=sa.text("state IN ('queued', 'running')")),
 )
 
