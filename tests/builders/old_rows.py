@@ -129,6 +129,13 @@ class Attic:
             job.id,
             images,
         )
+        for table, columns, arrays in (
+            ("created_rows", "subject, chunk, ids, digests", "'regions', 1, ARRAY[uuidv7()], '{7}'"),
+            ("moved_retailers", "chunk, retailer_ids, holders, targets", "1, ARRAY[uuidv7()], '{NULL}', '{NULL}'"),
+        ):
+            await self.owner.execute(
+                f"INSERT INTO {table} (tenant_id, job_id, {columns}) VALUES ($1, $2, {arrays})", job.tenant_id, job.id
+            )
         source = self.scratch / "content"
         source.write_text("uid\n1\n")
         for key in (job.upload, job.rejects, *job.works):
@@ -140,8 +147,11 @@ class Attic:
         found = {name for name in ("upload", "rejects") if await self._exists(getattr(job, name))}
         works = [await self._exists(key) for key in job.works]
         assert all(works) or not any(works), "half of the work files are gone"
-        images = await self.owner.fetchval("SELECT count(*) FROM before_images WHERE job_id = $1", job.id)
-        return found | ({"work"} if any(works) else set()) | ({"images"} if images else set())
+        tables = ("before_images", "created_rows", "moved_retailers")
+        counted = "SELECT (SELECT count(*) FROM {} WHERE job_id = $1)"
+        images = [await self.owner.fetchval(counted.format(table), job.id) for table in tables]
+        assert all(images) or not images[1] + images[2], "half of the images are gone"
+        return found | ({"work"} if any(works) else set()) | ({"images"} if any(images) else set())
 
     async def _exists(self, key: str) -> bool:
         try:

@@ -25,7 +25,8 @@ async def _merge(work: Work, tx: Tx, kind: Kind, frame: pl.DataFrame) -> Loaded:
     """Create and update retailers; a dry run only counts."""
     existing = await retailers_bulk.existing_uids(tx, keys_to_look_up(kind, frame))
     settled = settle(kind, frame, existing=existing)
-    await retailers_bulk.stage(tx, kind.staging, copy_csv(kind, settled.rows))
+    # Sorted, the look-ups and the insert walk the index of uids from page to page.
+    await retailers_bulk.stage(tx, kind.staging, copy_csv(kind, settled.rows.sort("uid")))
     gone = await retailers_bulk.drop_unresolved(tx)
     rejects = [settled.rejects]
     for column, rows in gone.items():

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from adapters.postgres.stores import assignments_bulk, before_images, undo_rows
 from adapters.postgres.stores import jobs as job_store
-from adapters.postgres.stores.before_images import PageOfImages
+from adapters.postgres.stores.before_images import CreatedByChunk, PageOfImages
 from adapters.postgres.stores.undo_rows import Subject
 from adapters.postgres.transaction import Tx
 from domain.jobs import ChunkCounts, JobFailed, PlannedChunk
@@ -59,7 +59,7 @@ async def load_undo_of_rows(work: Work) -> None:
             left = await undo_rows.undo(
                 tx,
                 subjects[stored["subject"]],
-                _page(stored),
+                _rows(stored),
                 undone_job=_undone(work),
                 job_id=work.job.id,
                 chunk=work.chunk.number,
@@ -91,6 +91,10 @@ async def _plan(work: Work, subjects: Sequence[Subject], *, size: int) -> None:
             for page in await before_images.pages(tx, _undone(work), subject.table, size=size)
         ]
         planned = [PlannedChunk(rows=page.rows, params={"pages": [_stored(table, page)]}) for table, page in found]
+        for subject in subjects:
+            for made in await before_images.created(tx, _undone(work), subject.table):
+                stored = {"subject": subject.table, "created_by": made.chunk, "rows": made.rows}
+                planned.append(PlannedChunk(rows=made.rows, params={"pages": [stored]}))
         if size == _ALL_AT_ONCE and found:
             together = {"pages": [_stored(table, page) for table, page in found]}
             planned = [PlannedChunk(rows=sum(page.rows for _, page in found), params=together)]
@@ -110,6 +114,10 @@ def _undone(work: Work) -> UUID:
 
 def _stored(subject: str, page: PageOfImages) -> dict[str, Any]:
     return {"subject": subject, "first": str(page.first), "last": str(page.last), "rows": page.rows}
+
+
+def _rows(stored: dict[str, Any]) -> PageOfImages | CreatedByChunk:
+    return CreatedByChunk(stored["created_by"], stored["rows"]) if "created_by" in stored else _page(stored)
 
 
 def _page(stored: dict[str, Any]) -> PageOfImages:

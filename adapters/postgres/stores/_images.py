@@ -1,4 +1,4 @@
-"""SQL fragments of before-images: the columns of a row as JSON, only those that a job changed."""
+"""SQL fragments of before-images: the columns of a row that a job changed as JSON, those it created as a digest."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,6 +18,15 @@ def image(row: str, columns: Sequence[str], when: Callable[[str], str]) -> str:
 def created_image(row: str, columns: Sequence[str]) -> str:
     """What a job gave a row that it created: every column that is not null."""
     return image(row, columns, lambda column: f"{row}.{column} IS NOT NULL")
+
+
+def digest(row: str, columns: Sequence[str]) -> str:
+    """An expression for 64 bits that stand for these columns of `row`.
+
+    They are PostgreSQL's own, which another major version may compute differently: then what a job created before
+    counts as changed since, and stays.
+    """
+    return f"hash_record_extended(ROW({', '.join(f'{row}.{column}' for column in columns)}), 0)"
 
 
 def changed_image(row: str, columns: Sequence[str]) -> str:

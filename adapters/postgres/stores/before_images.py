@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.statistics import avoid_nested_loops
-from adapters.postgres.tables.jobs import before_images
+from adapters.postgres.tables.jobs import before_images, created_rows
 from adapters.postgres.transaction import Tx
 
 
@@ -16,6 +16,13 @@ class PageOfImages(NamedTuple):
 
     first: UUID
     last: UUID
+    rows: int
+
+
+class CreatedByChunk(NamedTuple):
+    """The rows of one subject that one chunk of a job created."""
+
+    chunk: int
     rows: int
 
 
@@ -42,12 +49,24 @@ async def pages(tx: Tx, job_id: UUID, subject: str, *, size: int) -> list[PageOf
     return [PageOfImages(UUID(first), UUID(last), count) for _, first, last, count in found]
 
 
+async def created(tx: Tx, job_id: UUID, subject: str) -> list[CreatedByChunk]:
+    """The chunks of the job that created rows of `subject` and remember them by digests."""
+    query = (
+        sa.select(created_rows.c.chunk, sa.func.cardinality(created_rows.c.ids))
+        .where(created_rows.c.tenant_id == tx.tenant_id, created_rows.c.job_id == job_id)
+        .where(created_rows.c.subject == subject)
+        .order_by(created_rows.c.chunk)
+    )
+    return [CreatedByChunk(chunk, rows) for chunk, rows in await tx.conn.execute(query)]
+
+
 async def books_touched(conn: AsyncConnection, tenant_id: UUID, job_id: UUID) -> list[UUID]:
     """The SRs whose books may show what the job has changed, to be asked after its chunks have committed.
 
     Every holder before and after, and whoever holds a changed retailer (or one below a changed territory, area or
-    region) now: an assignment that overlapped with the job would otherwise miss it. Rows which the job created are
-    looked at only as far as they were assigned by it: nobody held them before, and whoever takes one renders it.
+    region, or supplied by a changed distributor) now: an assignment that overlapped with the job would otherwise miss
+    it. Rows which the job created are looked at only as far as they were assigned by it: nobody held them before, and
+    whoever takes one renders it.
     """
     # What the job has just written is in no statistics yet.
     await avoid_nested_loops(conn)
@@ -82,6 +101,11 @@ WITH images AS MATERIALIZED (
     SELECT a.sr_id FROM images i
     JOIN assignments a ON a.tenant_id = :tenant_id AND a.retailer_id = i.row_id AND a.ended_at IS NULL
     WHERE i.subject IN ('assignments', 'retailers')
+    UNION
+    SELECT a.sr_id FROM images i
+    JOIN retailers r ON r.tenant_id = :tenant_id AND r.distributor_id = i.row_id
+    JOIN assignments a ON a.tenant_id = :tenant_id AND a.retailer_id = r.id AND a.ended_at IS NULL
+    WHERE i.subject = 'distributors'
     UNION
     SELECT a.sr_id FROM touched_territories t
     JOIN retailers r ON r.tenant_id = :tenant_id AND r.territory_id = t.id

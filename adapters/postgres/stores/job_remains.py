@@ -29,13 +29,16 @@ _BEING_UNDONE = (
     .exists()
 )
 # By place: no image is ever updated, and a join by key would read the job's images once more for each batch.
-_DELETE_IMAGES = sa.text(
-    """
-    DELETE FROM before_images WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM before_images WHERE tenant_id = :tenant_id AND job_id = :job_id LIMIT :limit
-    ))
-    """
-)
+_DELETE_IMAGES = [
+    sa.text(
+        f"""
+        DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM {table} WHERE tenant_id = :tenant_id AND job_id = :job_id LIMIT :limit
+        ))
+        """  # noqa: S608  our own names
+    )
+    for table in ("before_images", "created_rows", "moved_retailers")
+]
 
 
 async def with_work_files(tx: Tx, *, before: datetime, after: Remains | None, limit: int) -> list[Remains]:
@@ -49,15 +52,16 @@ async def with_results(tx: Tx, *, before: datetime, after: Remains | None, limit
 
 
 async def delete_images(tx: Tx, job_id: UUID, *, before: datetime, limit: int) -> int | None:
-    """Delete some before-images of a job that ended before then; how many. None: somebody has them in use."""
+    """Delete before-images of a job that ended before then, at most `limit` of each table; None: they are in use."""
     # Whoever undoes the job locks it first. Asked in a statement of its own, after the lock, for the newest state.
     locked = _ended(tx, job_id, before).with_for_update(of=jobs, key_share=True, skip_locked=True)
     if (await tx.conn.execute(locked)).first() is None:
         return None
     if (await tx.conn.execute(_ended(tx, job_id, before).where(_BEING_UNDONE))).first() is not None:
         return None
-    gone = await tx.conn.execute(_DELETE_IMAGES, {"tenant_id": tx.tenant_id, "job_id": job_id, "limit": limit})
-    return gone.rowcount
+    values = {"tenant_id": tx.tenant_id, "job_id": job_id, "limit": limit}
+    # As many as of the table that had most: whoever gets fewer than the limit is through with all.
+    return max([(await tx.conn.execute(statement, values)).rowcount for statement in _DELETE_IMAGES])
 
 
 async def work_files_gone(tx: Tx, job_id: UUID, *, before: datetime) -> None:
@@ -70,7 +74,14 @@ async def results_gone(tx: Tx, job_id: UUID, *, before: datetime) -> None:
     await tx.conn.execute(
         sa.update(jobs)
         .where(*_is(tx, job_id, before))
-        .values(work_files_kept=False, results_kept=False, upload_key=None, rejects_key=None, before_images_until=None)
+        .values(
+            work_files_kept=False,
+            results_kept=False,
+            upload_key=None,
+            rejects_key=None,
+            result_key=None,
+            before_images_until=None,
+        )
     )
 
 

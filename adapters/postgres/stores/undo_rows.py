@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from adapters.postgres.statistics import mind_statistics
 from adapters.postgres.stores import retailers_bulk
-from adapters.postgres.stores._images import created_image
-from adapters.postgres.stores.before_images import PageOfImages
+from adapters.postgres.stores._images import created_image, digest
+from adapters.postgres.stores.before_images import CreatedByChunk, PageOfImages
 from adapters.postgres.stores.territories_bulk import AREAS, REGIONS, TERRITORIES
 from adapters.postgres.transaction import Tx
 
@@ -38,7 +38,7 @@ class Subject(NamedTuple):
 RETAILERS: Final = Subject(
     table="retailers",
     label="uid",
-    created=("uid", *retailers_bulk.WRITTEN),
+    created=retailers_bulk.CREATED,
     changed=(*retailers_bulk.WRITTEN, "deleted_at"),
     parents=(("territory_id", "territories"), ("distributor_id", "distributors")),
     referrers=(("assignments", "retailer_id"),),
@@ -81,9 +81,9 @@ class LeftAlone(NamedTuple):
 
 
 async def undo(
-    tx: Tx, subject: Subject, page: PageOfImages, *, undone_job: UUID, job_id: UUID, chunk: int
+    tx: Tx, subject: Subject, page: PageOfImages | CreatedByChunk, *, undone_job: UUID, job_id: UUID, chunk: int
 ) -> list[LeftAlone]:
-    """Take back what `undone_job` did to the rows of `page`; every change gets an image of this job's own.
+    """Take back what `undone_job` did to the rows of `page`; every restored row gets an image of this job's own.
 
     The rows left alone are those in which a column that the job wrote holds something else now, and those created by
     it that something refers to.
@@ -95,8 +95,7 @@ async def undo(
         "chunk": chunk,
         "now": tx.now,
         "subject": subject.table,
-        "first": page.first,
-        "last": page.last,
+        **(page._asdict() if isinstance(page, PageOfImages) else {"created_by": page.chunk}),
     }
 
     async def run(statement: str) -> sa.CursorResult[Any]:
@@ -105,7 +104,7 @@ async def undo(
 
     await run(_TABLE)
     await run("TRUNCATE taken_back")
-    await run(_FILL)
+    await run(_FILL if isinstance(page, PageOfImages) else _FILL_CREATED)
     await run("ANALYZE taken_back")
     await mind_statistics(tx.conn, tx.tenant_id, [subject.table, *(table for table, _ in subject.referrers)])
     for column, parent in subject.parents:
@@ -137,6 +136,7 @@ def _leave_alone(subject: Subject) -> str:
         table=subject.table,
         label=subject.label,
         created=created_image("r", subject.created),
+        digest=digest("r", subject.created),
         referred=referred,
         parentless=parentless or "false",
         held_again=held_again if subject.soft_deleted else "false",
@@ -148,13 +148,20 @@ def _leave_alone(subject: Subject) -> str:
 
 
 _TABLE: Final = """
-CREATE TEMPORARY TABLE IF NOT EXISTS taken_back (row_id uuid PRIMARY KEY, before jsonb, after jsonb) ON COMMIT DROP
+CREATE TEMPORARY TABLE IF NOT EXISTS taken_back (row_id uuid PRIMARY KEY, before jsonb, after jsonb, digest int8)
+ON COMMIT DROP
 """
 
 _FILL: Final = """
 INSERT INTO taken_back
 SELECT row_id, before, after FROM before_images
 WHERE tenant_id = :tenant_id AND job_id = :undone_job AND subject = :subject AND row_id BETWEEN :first AND :last
+"""
+
+_FILL_CREATED: Final = """
+INSERT INTO taken_back (row_id, digest)
+SELECT u.id, u.digest FROM created_rows c CROSS JOIN LATERAL unnest(c.ids, c.digests) AS u (id, digest)
+WHERE c.tenant_id = :tenant_id AND c.job_id = :undone_job AND c.subject = :subject AND c.chunk = :created_by
 """
 
 _LOCK_PARENTS: Final = """
@@ -181,6 +188,7 @@ WITH judged AS (
     SELECT b.row_id, r.{label} AS label, r.name,
         CASE
             WHEN r.id IS NULL THEN '{gone}'
+            WHEN b.digest <> {digest} THEN '{changed}'
             WHEN b.before IS NULL AND {created} <> b.after THEN '{changed}'
             WHEN b.before IS NULL AND ({referred}) THEN '{referred_to}'
             WHEN b.before IS NULL THEN NULL
@@ -210,5 +218,5 @@ WHERE b.before IS NOT NULL AND r.tenant_id = :tenant_id AND r.id = b.row_id
 
 _IMAGES: Final = """
 INSERT INTO before_images (tenant_id, job_id, subject, row_id, chunk, before, after)
-SELECT :tenant_id, :job_id, :subject, row_id, :chunk, after, coalesce(before, '{}') FROM taken_back
+SELECT :tenant_id, :job_id, :subject, row_id, :chunk, after, before FROM taken_back WHERE before IS NOT NULL
 """

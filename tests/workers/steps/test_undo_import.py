@@ -31,9 +31,10 @@ async def test_created_retailers_are_deleted(jobs: BulkWork, place: Place) -> No
 async def test_an_undo_works_in_few_pages(jobs: BulkWork, place: Place) -> None:
     rows = [f"U{number:05d},Shop,01711{number:06d},T1" for number in range(10_001)]
     job = await jobs.run_import(csv_of("uid,name,phone,territory", rows))
-    undo = await jobs.run_undo(job.id)
+    changed = await jobs.run_import(csv_of("uid,points", [f"U{number:05d},7" for number in range(10_001)]))
     loads = "SELECT rows, updated FROM chunks WHERE job_id = $1 AND step = 'load' ORDER BY number"
-    assert await place.rows(loads, undo.id) == [(10_000, 10_000), (1, 1)]
+    assert await place.rows(loads, (await jobs.run_undo(changed.id)).id) == [(10_000, 10_000), (1, 1)]
+    assert await place.rows(loads, (await jobs.run_undo(job.id)).id) == [(10_001, 10_001)]
     assert await place.retailers("uid") == []
 
 
