@@ -1,5 +1,6 @@
 """Writes of many assignments at once: a selection as it is, and moves from one holder to another."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 
 from adapters.postgres.copy import copy_csv, copy_out_csv
 from adapters.postgres.statistics import mind_statistics
+from adapters.postgres.stores._staging import stage_rows
 from adapters.postgres.stores.before_images import PageOfImages
 from adapters.postgres.transaction import Tx
 
@@ -71,14 +73,28 @@ async def stage_returns(tx: Tx, page: PageOfImages, *, undone_job: UUID) -> None
     await _index_staged(tx)
 
 
-async def take_out_exceptions(tx: Tx) -> list[Unmoved]:
+async def stage_wishes(tx: Tx, columns: Sequence[tuple[str, str]], csv: bytes) -> list[int]:
+    """Stage moves from whoever holds the retailers now to whom a chunk of a file wishes.
+
+    `columns` are names and PostgreSQL types, `_row`, `uid` and `sr_id` (null: nobody) among them. The `_row` numbers
+    of uids that no retailer has come back; nothing is staged for these.
+    """
+    tenant = {"tenant_id": tx.tenant_id}
+    await stage_rows(tx, "staged_wishes", columns, csv, key="uid")
+    await _make_staged(tx)
+    await tx.conn.execute(sa.text(_WISHES), tenant)
+    await _index_staged(tx)
+    return list((await tx.conn.execute(sa.text(_UNKNOWN), tenant)).scalars())
+
+
+async def take_out_exceptions(tx: Tx, *, lock: bool = True) -> list[Unmoved]:
     """Lock what the staged moves need, in the one order everywhere, and take out those that cannot be made.
 
     Users first (FOR SHARE while they are active SRs), then open assignments, then retailers. Only a later statement
-    sees who holds a retailer after all locks are granted.
+    sees who holds a retailer after all locks are granted. Without `lock` it only tells what is so at the moment.
     """
     tenant = {"tenant_id": tx.tenant_id}
-    for statement in (_LOCK_SRS, _LOCK_OPEN, _LOCK_RETAILERS):
+    for statement in (_LOCK_SRS, _LOCK_OPEN, _LOCK_RETAILERS) if lock else ():
         await tx.conn.execute(sa.text(statement), tenant)
     found = await tx.conn.execute(sa.text(_TAKE_OUT), tenant)
     return [Unmoved(*row) for row in found]
@@ -92,6 +108,11 @@ async def move(tx: Tx, *, job_id: UUID, chunk: int) -> Moved:
     await tx.conn.execute(sa.text(_CLOSE), {"at": at, **tenant})
     await tx.conn.execute(sa.text(_OPEN), {"at": at, **tenant})
     await tx.conn.execute(sa.text(_IMAGES), {"job_id": job_id, "chunk": chunk, **tenant})
+    return await foresee(tx)
+
+
+async def foresee(tx: Tx) -> Moved:
+    """What the staged moves do, or would."""
     row = (await tx.conn.execute(sa.text(_COUNT))).one()
     return Moved(row.created, row.updated, row.unchanged)
 
@@ -109,6 +130,23 @@ async def _index_staged(tx: Tx) -> None:
     await tx.conn.execute(sa.text("CREATE INDEX ON staged_moves (retailer_id)"))
     await tx.conn.execute(sa.text("ANALYZE staged_moves"))
 
+
+_WISHES: Final = """
+INSERT INTO staged_moves
+SELECT r.id, a.sr_id, w.sr_id
+FROM staged_wishes w
+JOIN retailers r ON r.tenant_id = :tenant_id AND r.uid = w.uid AND r.deleted_at IS NULL
+LEFT JOIN assignments a ON a.tenant_id = :tenant_id AND a.retailer_id = r.id AND a.ended_at IS NULL
+"""
+
+_UNKNOWN: Final = """
+SELECT w._row FROM staged_wishes w
+WHERE NOT EXISTS (
+    SELECT FROM retailers r JOIN staged_moves m ON m.retailer_id = r.id
+    WHERE r.tenant_id = :tenant_id AND r.uid = w.uid
+)
+ORDER BY 1
+"""
 
 _RETURNS: Final = """
 INSERT INTO staged_moves

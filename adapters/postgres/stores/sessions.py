@@ -54,6 +54,20 @@ async def end_all(tx: Tx, user_id: UUID, reason: EndReason) -> Sequence[UUID]:
     return ended
 
 
+async def end_of(tx: Tx, user_ids: Sequence[UUID], reason: EndReason) -> dict[UUID, list[UUID]]:
+    """All sessions of these users are over; by user, those that this ended."""
+    update = (
+        sa.update(sessions)
+        .where(sessions.c.tenant_id == tx.tenant_id, sessions.c.user_id.in_(user_ids), sessions.c.ended_at.is_(None))
+        .values(ended_at=tx.now, ended_reason=reason.value)
+        .returning(sessions.c.user_id, sessions.c.id)
+    )
+    ended: dict[UUID, list[UUID]] = {}
+    for row in await tx.conn.execute(update):
+        ended.setdefault(row.user_id, []).append(row.id)
+    return ended
+
+
 async def delete_over(tx: Tx, *, before: datetime, limit: int) -> int:
     """Delete sessions of all organisations that were over before then, at most `limit`; how many."""
     over = sa.func.least(sessions.c.ended_at, sessions.c.expires_at)
