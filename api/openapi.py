@@ -68,6 +68,7 @@ _TAGS: Final = {
     "retailers": "The shops.",
     "assignments": "Who has which retailer: preview, change, history.",
     "imports": "Upload a file; a job does the rest.",
+    "exports": "Any filtered list as a file, which a job writes.",
     "jobs": "Watch, cancel, retry and undo bulk work.",
     "sr": "What a sales representative reads and writes, also after hours without a network.",
     "operations": "Health and metrics.",

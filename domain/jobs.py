@@ -119,7 +119,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     events: Annotated[str, msgspec.Meta(examples=["/api/v1/jobs/0198f3a2-7c1e-7d3a-9b1f-3c5d7e9f1a2b/events"])]
     rejects: Annotated[str | None, msgspec.Meta(examples=["/api/v1/jobs/0198f3a2-7c1e-7d3a-9b1f-3c5d7e9f1a2b/rejects"])]
     undo: Annotated[str | None, msgspec.Meta(examples=[None])]
-    result: Annotated[str | None, msgspec.Meta(examples=[None])]
+    result: Annotated[str | None, msgspec.Meta(description="The file that an export has made.", examples=[None])]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -283,7 +283,9 @@ class TooManyJobs(TooManyRequests):
 def room_for_jobs(open_jobs: int) -> None:
     """Raises TooManyJobs when no other job can be taken."""
     if open_jobs >= MAX_OPEN:
-        message = f"{MAX_OPEN} jobs of this organisation wait or run already. Cancel some, or wait until some have ended."
+        message = (
+            f"{MAX_OPEN} jobs of this organisation wait or run already. Cancel some, or wait until some have ended."
+        )
         raise TooManyJobs(message, retry_after=60)
 
 

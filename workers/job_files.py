@@ -34,6 +34,11 @@ def rejects_key(job: Identified) -> str:
     return f"{job_folder(job)}/rejects.csv"
 
 
+def results_folder(job: Identified) -> str:
+    """What attempts at making the job's result have written; the job names the one that is its result."""
+    return f"{job_folder(job)}/results"
+
+
 def work_folder(job: Identified) -> str:
     """What only the job itself reads; it goes once the job cannot be retried any more."""
     return f"{job_folder(job)}/work"

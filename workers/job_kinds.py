@@ -4,6 +4,8 @@ from types import MappingProxyType
 from typing import Final
 
 from workers.assignments.steps import finish_assignment, load_assignment, split_assignment
+from workers.exports.registry import KINDS as EXPORTS
+from workers.exports.steps import finish_export, load_export, split_export
 from workers.imports.steps import finish_import, load_import, split_import
 from workers.jobs.kind import JobKind, JobKinds
 from workers.undo.steps import (
@@ -20,6 +22,7 @@ _IMPORT: Final = JobKind(split=split_import, load=load_import, finish=finish_imp
 # Territories count as writers of retailers: their names stand in the books.
 JOB_KINDS: Final[JobKinds] = MappingProxyType(
     {
+        **{("export", name): JobKind(split=split_export, load=load_export, finish=finish_export) for name in EXPORTS},
         ("import", "retailers"): _IMPORT,
         ("import", "territories"): _IMPORT,
         ("assignment", "assignments"): JobKind(

@@ -4,9 +4,12 @@ SQLAlchemy's asyncpg dialect begins a transaction with its first statement, so a
 that would commit by itself. Taking a `Tx` makes that impossible: becoming the actor was its first statement.
 """
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.transaction import Tx
 
@@ -27,8 +30,26 @@ async def copy_out_csv(tx: Tx, query: str, into: Path) -> int:
     return int(status.removeprefix("COPY "))
 
 
+async def copy_query(
+    conn: AsyncConnection, query: sa.Select[Any], into: Path | Callable[[bytes], Awaitable[None]]
+) -> int:
+    """Write the rows of `query` as CSV under a header of its labels, in the same form; the number of rows.
+
+    `conn` comes from `reading`. Pieces end anywhere; an exception from `into` ends the query too.
+    """
+    # COPY takes no parameters: the values are written into the text, by the rules of the connected server.
+    compiled = query.compile(dialect=conn.dialect, compile_kwargs={"literal_binds": True, "render_postcompile": True})
+    connection = await _driver(conn)
+    status: str = await connection.copy_from_query(str(compiled), output=into, format="csv", header=True)
+    return int(status.removeprefix("COPY "))
+
+
 async def _connection(tx: Tx) -> Any:  # noqa: ANN401  asyncpg publishes no types
-    connection = (await tx.conn.get_raw_connection()).driver_connection
+    return await _driver(tx.conn)
+
+
+async def _driver(conn: AsyncConnection) -> Any:  # noqa: ANN401  the same
+    connection = (await conn.get_raw_connection()).driver_connection
     if connection is None or not connection.is_in_transaction():
         message = "COPY outside a transaction"
         raise AssertionError(message)

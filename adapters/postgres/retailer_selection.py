@@ -47,12 +47,12 @@ async def next_keys(
     conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter, *, after: Key | None, limit: int
 ) -> Sequence[Key]:
     """At most `limit` (name, id) of the filter's retailers behind `after`, in that order."""
+    if is_searched(wanted):
+        return await found_keys(conn, tenant_id, wanted, after=after, limit=limit, up_to=limit)
     within = await territories_of(conn, tenant_id, wanted)
     if within is not None and not within:
         return []
-    if is_searched(wanted):
-        query = _searched(wanted, within, after=after, limit=limit).order_by("name", "id")
-    elif within is not None and wanted.sr_id is None and wanted.distributor_id is None:
+    if within is not None and wanted.sr_id is None and wanted.distributor_id is None:
         query = _by_territory(tenant_id, wanted, within, after=after, limit=limit)
     else:
         query = _in_order(sa.select(retailers.c.name, retailers.c.id), after, limit)
@@ -60,13 +60,24 @@ async def next_keys(
     return [(row.name, row.id) for row in await conn.execute(query)]
 
 
-async def count_up_to(conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter, *, limit: int) -> int:
-    """How many retailers the filter means, counted no further than `limit`."""
+async def found_keys(
+    conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter, *, after: Key | None, limit: int, up_to: int
+) -> Sequence[Key]:
+    """At most `up_to` (name, id) that a search finds behind `after`; the first `limit` are the first of the list.
+
+    The others are there to be counted: finding them together costs less than finding them again.
+    """
     within = await territories_of(conn, tenant_id, wanted)
-    if is_searched(wanted):
-        found = _searched(wanted, within, after=None, limit=limit)
-    else:
-        found = sa.select(retailers.c.id).where(*_conditions(tenant_id, wanted, within)).limit(limit)
+    if within is not None and not within:
+        return []
+    query = _searched(wanted, within, after=after, in_order=limit, limit=up_to).distinct().order_by("name", "id").limit(up_to)
+    return [(row.name, row.id) for row in await conn.execute(query)]
+
+
+async def count_up_to(conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter, *, limit: int) -> int:
+    """How many retailers a filter without a search means, counted no further than `limit`."""
+    within = await territories_of(conn, tenant_id, wanted)
+    found = sa.select(retailers.c.id).where(*_conditions(tenant_id, wanted, within)).limit(limit)
     counted: int = (await conn.execute(sa.select(sa.func.count()).select_from(found.subquery()))).scalar_one()
     return counted
 
@@ -76,7 +87,7 @@ async def all_of(conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter)
     within = await territories_of(conn, tenant_id, wanted)
     conditions = _conditions(tenant_id, wanted, within)
     if wanted.q is not None or wanted.route is not None:
-        found = _searched(wanted, within, after=None, limit=None).subquery()
+        found = _searched(wanted, within).subquery()
         conditions.append(retailers.c.id.in_(sa.select(found.c.id)))
     return conditions
 
@@ -87,7 +98,7 @@ def _conditions(tenant_id: UUID, wanted: RetailerFilter, within: Sequence[UUID] 
         assignments.c.tenant_id == tenant_id, assignments.c.ended_at.is_(None)
     )
     if within is not None:
-        found.append(retailers.c.territory_id == sa.any_(sa.literal(list(within), _UUIDS)))
+        found.append(retailers.c.territory_id == sa.any_(_given(list(within), _UUIDS)))
     if wanted.distributor_id is not None:
         found.append(retailers.c.distributor_id == wanted.distributor_id)
     if wanted.sr_id is not None:
@@ -120,22 +131,33 @@ def _by_territory(
 
 
 def _searched(
-    wanted: RetailerFilter, within: Sequence[UUID] | None, *, after: Key | None, limit: int | None
+    wanted: RetailerFilter,
+    within: Sequence[UUID] | None,
+    *,
+    after: Key | None = None,
+    in_order: int | None = None,
+    limit: int | None = None,
 ) -> sa.Select[Any]:
     name, row_id = after or (None, None)
     found = sa.func.haat_search_retailers(
-        sa.literal(wanted.q, sa.Text),
-        sa.literal(wanted.route, sa.Text),
-        sa.literal(within, _UUIDS),
-        sa.literal(wanted.distributor_id, sa.Uuid),
-        sa.literal(wanted.sr_id, sa.Uuid),
-        sa.literal(wanted.assigned, sa.Boolean),
-        sa.literal(wanted.active, sa.Boolean),
-        sa.literal(name, sa.Text),
-        sa.literal(row_id, sa.Uuid),
-        sa.literal(limit, sa.Integer),
+        _given(wanted.q, sa.Text),
+        _given(wanted.route, sa.Text),
+        _given(within, _UUIDS),
+        _given(wanted.distributor_id, sa.Uuid),
+        _given(wanted.sr_id, sa.Uuid),
+        _given(wanted.assigned, sa.Boolean),
+        _given(wanted.active, sa.Boolean),
+        _given(name, sa.Text),
+        _given(row_id, sa.Uuid),
+        _given(limit, sa.Integer),
+        _given(in_order, sa.Integer),
     ).table_valued(sa.column("id", sa.Uuid), sa.column("name", sa.Text), name="found")
     return sa.select(found.c.name, found.c.id)
+
+
+def _given(value: object, kind: sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]]) -> sa.ColumnElement[Any]:
+    """A value that may also be written into a text, as COPY needs it, where arrays and NULLs have to say their type."""
+    return sa.cast(sa.null() if value is None else sa.literal(value, kind), kind)
 
 
 def _in_order(query: sa.Select[Any], after: Key | None, limit: int) -> sa.Select[Any]:

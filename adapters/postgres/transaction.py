@@ -69,36 +69,41 @@ async def transaction(engine: AsyncEngine, actor: Actor, *, lock_timeout_ms: int
 
 
 @asynccontextmanager
-async def reading(engine: AsyncEngine, actor: Actor) -> AsyncIterator[AsyncConnection]:
-    """A connection in which only the actor's rows can be seen, and nothing can be written; raises alike."""
-    async with _acting(engine, actor, lock_timeout_ms=1_000, readonly=True) as (conn, _):
+async def reading(engine: AsyncEngine, actor: Actor, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
+    """A connection in which only the actor's rows can be seen, and nothing can be written; raises alike.
+
+    With `snapshot` all of its statements see the rows as they were at the first one.
+    """
+    async with _acting(engine, actor, lock_timeout_ms=1_000, readonly=True, snapshot=snapshot) as (conn, _):
         yield conn
 
 
 @asynccontextmanager
 async def _acting(
-    engine: AsyncEngine, actor: Actor, *, lock_timeout_ms: int, readonly: bool = False
+    engine: AsyncEngine, actor: Actor, *, lock_timeout_ms: int, readonly: bool = False, snapshot: bool = False
 ) -> AsyncIterator[tuple[AsyncConnection, datetime]]:
     try:
-        begun = await _begin(engine, actor, lock_timeout_ms, readonly=readonly)
+        begun = await _begin(engine, actor, lock_timeout_ms, readonly=readonly, snapshot=snapshot)
     except DBAPIError as error:
         # The pool may hold connections to a server that has restarted since; it has dropped them all by now.
         if not error.connection_invalidated:
             raise
-        begun = await _begin(engine, actor, lock_timeout_ms, readonly=readonly)
+        begun = await _begin(engine, actor, lock_timeout_ms, readonly=readonly, snapshot=snapshot)
     stack, conn, now = begun
     async with stack:
         yield conn, now
 
 
 async def _begin(
-    engine: AsyncEngine, actor: Actor, lock_timeout_ms: int, *, readonly: bool
+    engine: AsyncEngine, actor: Actor, lock_timeout_ms: int, *, readonly: bool, snapshot: bool
 ) -> tuple[AsyncExitStack, AsyncConnection, datetime]:
     """A transaction in which nothing but becoming the actor has happened."""
     async with AsyncExitStack() as stack:
         conn = await stack.enter_async_context(connected(engine))
         if readonly:
             await conn.execution_options(postgresql_readonly=True)
+        if snapshot:
+            await conn.execution_options(isolation_level="REPEATABLE READ")
         await stack.enter_async_context(conn.begin())
         now = await _become(conn, actor, lock_timeout_ms)
         return stack.pop_all(), conn, now

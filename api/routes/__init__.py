@@ -8,6 +8,7 @@ from api.routes.auth import Auth
 from api.routes.distributors import Distributors
 from api.routes.docs import Docs
 from api.routes.downloads import Downloads
+from api.routes.exports import Exports
 from api.routes.health import Health
 from api.routes.imports import Imports
 from api.routes.jobs import Jobs
@@ -31,6 +32,7 @@ API: tuple[ControllerRouterHandler, ...] = (
     Retailers,
     Assignments,
     Imports,
+    Exports,
     Jobs,
     Downloads,
     OwnRetailerRoutes,

@@ -8,8 +8,8 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from adapters.files import FileMissing
+from api.file_answers import download
 from api.openapi import problems
-from api.routes.jobs import csv_download
 from api.services import Services
 from domain.shared.errors import NotFound
 
@@ -31,7 +31,7 @@ class Downloads(Controller):
             200: ResponseSpec(str, media_type="text/csv", generate_examples=False, description="The file."),
         },
     )
-    async def download(self, request: Request[Any, Any, Any], token: FromPath[str]) -> Stream:
+    async def by_link(self, request: Request[Any, Any, Any], token: FromPath[str]) -> Stream:
         """The file, while the link holds."""
         services: Services = request.app.state.services
         allowed = services.download_links.read(token)
@@ -39,6 +39,6 @@ class Downloads(Controller):
         if allowed is None:
             raise NotFound(message)
         try:
-            return csv_download(await services.files.get(allowed.key), allowed.file_name)
+            return download(await services.files.get(allowed.key), allowed.file_name)
         except FileMissing:
             raise NotFound(message) from None

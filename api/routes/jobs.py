@@ -1,11 +1,8 @@
 """Jobs over HTTP, for admins: watch, cancel, retry and undo bulk work."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 from uuid import UUID
 
-import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -14,6 +11,7 @@ from litestar.response import ServerSentEvent, Stream
 
 from adapters.files import FileMissing
 from api.caller import Caller
+from api.file_answers import DownloadLink, download, link_to
 from api.job_events import job_events
 from api.openapi import ANSWERS_MANY, ANSWERS_ONE, UPDATES, problems
 from api.pagination import Cursor, Limit, page_request
@@ -25,6 +23,7 @@ from domain.jobs import KINDS, STATES, Job
 from domain.shared.errors import Fault, Invalid, NotFound
 from queries._read import DEFAULT_LIMIT, Page
 from queries.jobs.job_rejects import job_rejects
+from queries.jobs.job_result import job_result
 from queries.jobs.job_status import job_list, job_status
 
 State = Annotated[
@@ -40,13 +39,6 @@ OnCancel = Annotated[
         max_length=64, description="`keep` what is loaded, or `revert` it.", schema_extra={"enum": ["keep", "revert"]}
     ),
 ]
-
-
-class DownloadLink(msgspec.Struct, frozen=True):
-    """A link that anybody may follow, for so many seconds."""
-
-    url: str
-    expires_in: int
 
 
 class Jobs(Controller):
@@ -140,7 +132,7 @@ class Jobs(Controller):
         except FileMissing:
             message = "The file with the rejected rows is no longer kept."
             raise NotFound(message) from None
-        return csv_download(pieces, found.file_name)
+        return download(pieces, found.file_name)
 
     @get(
         "/{job_id:uuid}/rejects/link",
@@ -151,22 +143,37 @@ class Jobs(Controller):
     async def rejects_link(self, caller: NamedDependency[Caller], job_id: FromPath[UUID]) -> DownloadLink:
         """A link for 5 minutes, for a browser to follow."""
         found = await job_rejects(caller.read, job_id)
-        services = caller.services
-        url = await services.files.signed_link(found.key)
-        if url is None:
-            url = f"/api/v1/downloads/{services.download_links.sign(found.key, found.file_name)}"
-        return DownloadLink(url=url, expires_in=300)
+        return await link_to(caller.services, found.key, found.file_name)
 
-
-def csv_download(pieces: AsyncIterator[bytes], file_name: str) -> Stream:
-    """A CSV that a browser saves under its name, in any script (RFC 6266)."""
-    plain = file_name.encode("ascii", "replace").decode().replace('"', "'").replace("?", "_")
-    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
-    return Stream(
-        pieces,
-        media_type="text/csv",
-        headers={"Content-Disposition": disposition, "Cache-Control": "private, no-store"},
+    @get(
+        "/{job_id:uuid}/result",
+        operation_id="downloadResult",
+        summary="Download what the job has made",
+        responses={
+            **ANSWERS_ONE,
+            200: ResponseSpec(str, media_type="text/csv", generate_examples=False, description="The file."),
+        },
     )
+    async def result(self, caller: NamedDependency[Caller], job_id: FromPath[UUID]) -> Stream:
+        """The file that an export or an action has made, as CSV or XLSX; there once the job has succeeded."""
+        found = await job_result(caller.read, job_id)
+        try:
+            pieces = await caller.services.files.get(found.key)
+        except FileMissing:
+            message = "The file that the job has made is no longer kept."
+            raise NotFound(message) from None
+        return download(pieces, found.file_name)
+
+    @get(
+        "/{job_id:uuid}/result/link",
+        operation_id="linkResult",
+        summary="A link to what the job has made",
+        responses=ANSWERS_ONE,
+    )
+    async def result_link(self, caller: NamedDependency[Caller], job_id: FromPath[UUID]) -> DownloadLink:
+        """A link for 5 minutes, for a browser to follow."""
+        found = await job_result(caller.read, job_id)
+        return await link_to(caller.services, found.key, found.file_name)
 
 
 async def _job(caller: Caller, job_id: UUID) -> Job:

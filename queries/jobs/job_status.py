@@ -50,6 +50,7 @@ class _Row(msgspec.Struct, kw_only=True):
     undo_of: UUID | None
     undone_by: UUID | None
     rejects_key: str | None
+    result_key: str | None
     before_images_until: datetime | None
     live_created: int
     live_updated: int
@@ -151,7 +152,7 @@ def _job(row: _Row, pieces: dict[int, PieceProgress]) -> Job:
             events=f"{here}/events",
             rejects=f"{here}/rejects" if row.rejects_key and row.rejected and _ended_lately(row) else None,
             undo=f"{here}/undo" if undoable else None,
-            result=None,
+            result=f"{here}/result" if row.result_key and row.state == "succeeded" and _ended_lately(row) else None,
         ),
     )
 
