@@ -151,6 +151,9 @@ class StoredAnswers:
         """Memory that all this takes."""
         return self._bytes + len(self._announced) * _REMEMBERED_BYTES
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._answers
+
     def __len__(self) -> int:
         return len(self._answers)
 

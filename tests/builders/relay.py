@@ -1,4 +1,6 @@
-"""A socket in front of PostgreSQL that a test can cut or hold up, while the server itself goes on for others."""
+"""A socket in front of PostgreSQL or Redis that a test can cut, hold up or slow down, while the server itself goes on
+for others.
+"""
 
 import asyncio
 import contextlib
@@ -11,13 +13,16 @@ SOCKET = ".s.PGSQL.5432"
 
 
 class Relay:
-    """Forwards connections to the server of `url`; `url` of the relay is the same database through it."""
+    """Forwards connections to `server`; `url` is that of the same database through it.
 
-    def __init__(self, url: str, folder: Path) -> None:
-        parts = urlsplit(url)
-        self._server = Path(parse_qs(parts.query)["host"][0]) / SOCKET
-        self._socket = folder / SOCKET
-        self.url = urlunsplit(parts._replace(query=f"host={quote(str(folder), safe='')}"))
+    `delay` is in seconds: how much later everything arrives, in both directions.
+    """
+
+    def __init__(self, server: Path, socket: Path, url: str) -> None:
+        self._server = server
+        self._socket = socket
+        self.url = url
+        self.delay = 0.0
         self._listener: asyncio.Server | None = None
         self._flows: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
@@ -61,14 +66,33 @@ class Relay:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
                 await self._open.wait()
+                await asyncio.sleep(self.delay)
                 writer.write(data)
                 await writer.drain()
 
 
 @asynccontextmanager
 async def relay_to(url: str, folder: Path) -> AsyncIterator[Relay]:
-    """A relay that lets everybody through until it is told otherwise."""
-    relay = Relay(url, folder)
+    """A relay to PostgreSQL that lets everybody through until it is told otherwise."""
+    parts = urlsplit(url)
+    server = Path(parse_qs(parts.query)["host"][0]) / SOCKET
+    through = urlunsplit(parts._replace(query=f"host={quote(str(folder), safe='')}"))
+    async with _connected(Relay(server, folder / SOCKET, through)) as relay:
+        yield relay
+
+
+@asynccontextmanager
+async def redis_relay_to(url: str, folder: Path) -> AsyncIterator[Relay]:
+    """The same to Redis."""
+    parts = urlsplit(url)
+    socket = folder / "redis.sock"
+    through = urlunsplit(parts._replace(path=str(socket)))
+    async with _connected(Relay(Path(parts.path), socket, through)) as relay:
+        yield relay
+
+
+@asynccontextmanager
+async def _connected(relay: Relay) -> AsyncIterator[Relay]:
     await relay.connect()
     try:
         yield relay
