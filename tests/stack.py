@@ -37,24 +37,26 @@ LIMITS = ",".join(f"{kind}=100000000/minute" for kind in ("login", "refresh", "r
 class Stack:
     """Starts, kills and restarts what makes up an installation; logs go to files in `home`."""
 
-    def __init__(self, home: Path, *, workers: int = 2, fast: bool = True) -> None:
+    def __init__(self, home: Path, *, apis: int = 1, workers: int = 2, fast: bool = True) -> None:
         self.home = home
         self._fast = fast
         self.servers: EmbeddedServers = start_embedded(home, fast=fast)
         migrate(self.servers.database_url)
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.names = ["api", "relay", *(f"worker-{number}" for number in range(workers))]
+        self._ports = {"api" if number == 0 else f"api-{number}": free_port() for number in range(apis)}
+        self.port = self._ports["api"]
+        self.urls = [f"http://127.0.0.1:{port}" for port in self._ports.values()]
+        self.url = self.urls[0]
+        self.names = [*self._ports, "relay", *(f"worker-{number}" for number in range(workers))]
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def environment(self) -> dict[str, str]:
-        """What every process of the stack is told."""
+    def environment(self, name: str = "api") -> dict[str, str]:
+        """What this process of the stack is told."""
         ours = ("HAAT_", "DATABASE_", "REDIS_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {
             **kept,
             "HAAT_HOME": str(self.home),
-            "HAAT_PORT": str(self.port),
+            "HAAT_PORT": str(self._ports.get(name, self.port)),
             "HAAT_LOG_LEVEL": "info",
             "HAAT_LIMITS": LIMITS,
             "DATABASE_URL": self.servers.database_url,
@@ -69,9 +71,9 @@ class Stack:
             command = [sys.executable, "-m", "cli", name.partition("-")[0]]
             with (self.home / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(
-                    command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log, start_new_session=True
+                    command, cwd=ROOT, env=self.environment(name), stdout=log, stderr=log, start_new_session=True
                 )
-        if not names or "api" in names:
+        if not names or not self._ports.keys().isdisjoint(names):
             until(self._is_ready, what="the API to be ready")
 
     def kill(self, name: str) -> None:
@@ -150,17 +152,17 @@ class Stack:
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200
+            return all(httpx.get(f"{url}/health/ready", timeout=2).status_code == 200 for url in self.urls)
         except httpx.TransportError:
             return False
 
 
 @contextmanager
-def running_stack(*, workers: int = 2, fast: bool = True) -> Iterator[Stack]:
+def running_stack(*, apis: int = 1, workers: int = 2, fast: bool = True) -> Iterator[Stack]:
     """A stack that is gone afterwards, with everything it stored."""
     home = Path(tempfile.mkdtemp(prefix=f"haat-tests-{os.getpid()}-"))
     try:
-        stack = Stack(home, workers=workers, fast=fast)
+        stack = Stack(home, apis=apis, workers=workers, fast=fast)
         try:
             stack.start()
             yield stack
