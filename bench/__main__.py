@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from rich.console import Console
 
-from bench import import_retailers, sr_page
+from bench import export_retailers, import_again, import_retailers, sr_page
 from bench.results import Line, report
 from tests.stack import Stack, running_stack
 
@@ -24,6 +24,8 @@ class Measurement(Protocol):
 # In the order of measuring: what needs an empty database comes first. A module may stand under several names.
 MEASUREMENTS: Final[dict[str, Measurement]] = {
     "import": import_retailers,
+    "import-again": import_again,
+    "export": export_retailers,
     "sr-page": sr_page,
 }
 
