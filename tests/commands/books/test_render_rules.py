@@ -166,10 +166,21 @@ async def test_renderers_lock_books_and_nothing_else(process: Process, market: M
     await process.renderer.render(market.tenant_id, [market.sr_id])
     await market.rename_region("Elsewhere")
     await market.touched(sr_ids=[market.sr_id])
+    await market.owner.execute(
+        """
+        CREATE FUNCTION wait_for_rival() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pg_advisory_xact_lock(4711);
+            RETURN NEW;
+        END $$
+        """
+    )
+    await market.owner.execute(
+        "CREATE TRIGGER held BEFORE INSERT ON book_entries FOR EACH ROW EXECUTE FUNCTION wait_for_rival()"
+    )
     rival = await asyncpg.connect(database.owner_url)
     async with rival.transaction():
         # The render has locked its books and selected its documents when it comes to write entries.
-        await rival.execute("LOCK TABLE book_entries IN SHARE MODE")
+        await rival.execute("SELECT pg_advisory_xact_lock(4711)")
         render = asyncio.create_task(process.renderer.render(market.tenant_id, [market.sr_id]))
         await until(lambda: is_waiting(market))
         for table in ("users", "assignments", "retailers", "territories", "areas", "regions", "outbox"):
@@ -180,6 +191,7 @@ async def test_renderers_lock_books_and_nothing_else(process: Process, market: M
             assert len(rows) == count > 0, table
         books = "SELECT FROM books WHERE tenant_id = $1 FOR UPDATE SKIP LOCKED"
         assert await market.owner.fetch(books, market.tenant_id) == []
+    await market.owner.execute("DROP FUNCTION wait_for_rival CASCADE")
     await render
     await rival.close()
 
