@@ -46,13 +46,17 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:  # noqa: ANN401  # the handler's annotation says which Struct
         """Decode the request's body into the handler's Struct."""
-        connection = self.asgi_connection
-        media_type = connection.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        self.check_media_type()
+        field = self.asgi_connection.route_handler.parsed_data_field
+        return parse_body(field.annotation, value)
+
+    def check_media_type(self) -> None:
+        """Raises UnsupportedType for a body that does not say it is JSON."""
+        content_type = self.asgi_connection.headers.get("content-type", "application/json")
+        media_type = content_type.partition(";")[0].strip().lower()
         if media_type != "application/json" and not media_type.endswith("+json"):
             message = f"This operation takes application/json, not {media_type[:80]}."
             raise UnsupportedType(message)
-        field = connection.route_handler.parsed_data_field
-        return parse_body(field.annotation, value)
 
     @classmethod
     def create_for_field_definition(cls, *_args: object, **_kwargs: object) -> None:
@@ -127,6 +131,10 @@ def _faults(kind: type[msgspec.Struct], value: dict[str, Any]) -> Iterator[Fault
             if field.required:
                 yield Fault(f"/{name}", "required", f"{name} is required.")
             continue
+        if isinstance(field.type, msgspec.inspect.StructType) and isinstance(value[name], dict):
+            for fault in _faults(field.type.cls, value[name]):
+                yield msgspec.structs.replace(fault, pointer=f"/{name}{fault.pointer}")
+            continue
         try:
             msgspec.convert(value[name], _annotations(kind)[name], strict=True)
         except msgspec.ValidationError as error:
@@ -154,7 +162,7 @@ def _text_faults(value: object, pointer: str, *, multiline: bool) -> Iterator[Fa
         case str():
             fault = text_fault(value, max_length=MAX_BODY_BYTES, multiline=multiline)
             if fault is not None:
-                yield Fault(pointer, fault.code, f"{pointer[1:]}: {fault.message}")
+                yield Fault(pointer, fault.code, f"{pointer[1:]} {fault.message}")
         case list():
             for index, one in enumerate(value):
                 yield from _text_faults(one, f"{pointer}/{index}", multiline=multiline)

@@ -1,6 +1,7 @@
 """Who calls, and what they can do with Haat: the one dependency of every route."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from litestar import Request
@@ -47,6 +48,15 @@ class Caller:
         done = await self.services.runner.run(
             handler, command, actor=self.actor, idempotency=await self._idempotency(digest), result_type=into
         )
+        self._request.scope["state"]["haat_version"] = done.version
+        return done.result
+
+    async def run_each(self, handler: Handler[C, R], commands: Sequence[C]) -> list[R]:
+        """Run each command in a transaction of its own, without a key: their own ids tell what has been done already.
+
+        The answer will carry the `Haat-Version` that makes all of these writes readable.
+        """
+        done = await self.services.runner.run_each(handler, commands, actor=self.actor)
         self._request.scope["state"]["haat_version"] = done.version
         return done.result
 

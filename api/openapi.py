@@ -71,6 +71,7 @@ _TAGS: Final = {
     "exports": "Any filtered list as a file, which a job writes.",
     "jobs": "Watch, cancel, retry and undo bulk work.",
     "sr": "What a sales representative reads and writes, also after hours without a network.",
+    "sync_rejects": "What phones have pushed in vain: too late, or with faults.",
     "operations": "Health and metrics.",
 }
 
@@ -82,6 +83,8 @@ _IDEMPOTENCY_KEY: Final[Json] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     "example": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
 }
+# Logging in is about tokens, and what phones push has ids of its own.
+_WITHOUT_KEY: Final = ("/api/v1/auth/", "/api/v1/sr/sync")
 _HEADERS: Final[Json] = {
     "X-Request-Id": {
         "description": "Names this request in our logs.",
@@ -136,7 +139,7 @@ def document(app: Litestar) -> Json:
     whole["components"].setdefault("parameters", {})["IdempotencyKey"] = _IDEMPOTENCY_KEY
     whole["components"]["headers"] = _HEADERS
     for path, method, operation in _operations(whole):
-        if method in {"post", "patch", "put", "delete"} and not path.startswith("/api/v1/auth/"):
+        if method in {"post", "patch", "put", "delete"} and not path.startswith(_WITHOUT_KEY):
             operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
         for status, answer in operation["responses"].items():
             answer.setdefault("headers", {})["X-Request-Id"] = {"$ref": "#/components/headers/X-Request-Id"}

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 import structlog
@@ -67,6 +67,14 @@ class Done(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     replayed: bool = False
 
 
+class _Ended(NamedTuple, Generic[R]):
+    """A command that has committed, or had before."""
+
+    result: R
+    announced: list[Announcement]
+    replayed: bool
+
+
 class Projector(Protocol):
     """Brings the books up to date after a commit, so that callers read their own writes."""
 
@@ -98,6 +106,29 @@ class Runner:
         result_type: type[R] | None = None,
     ) -> Done[R]:
         """Run `handler`; a repeated `idempotency` gives the first result again, decoded as `result_type`."""
+        ended = await self._ended(handler, command, actor, idempotency, result_type)
+        version = await self._follow(actor, ended.announced, replayed=ended.replayed)
+        return Done(result=ended.result, version=version, replayed=ended.replayed)
+
+    async def run_each(self, handler: Handler[C, R], commands: Sequence[C], *, actor: Actor) -> Done[list[R]]:
+        """Run `handler` for each command in a transaction of its own, one after another, and render once after all.
+
+        Whatever is raised leaves the commands before as they are, committed, and their books to the relay.
+        """
+        ended = [await self._ended(handler, command, actor, None, None) for command in commands]
+        announced = [one for each in ended for one in each.announced]
+        # As if replayed: any of them may repeat a command whose own render never happened.
+        version = await self._follow(actor, announced, replayed=True)
+        return Done(result=[one.result for one in ended], version=version)
+
+    async def _ended(
+        self,
+        handler: Handler[C, R],
+        command: C,
+        actor: Actor,
+        idempotency: Idempotency | None,
+        result_type: type[R] | None,
+    ) -> _Ended[R]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._attempt(handler, command, actor, idempotency, result_type)
@@ -118,7 +149,7 @@ class Runner:
         actor: Actor,
         idempotency: Idempotency | None,
         result_type: type[R] | None,
-    ) -> Done[R]:
+    ) -> _Ended[R]:
         async with transaction(self._engine, actor) as tx:
             stored = await key_store.claim(tx, idempotency) if idempotency else None
             if stored is None:
@@ -128,10 +159,13 @@ class Runner:
             else:
                 result = cast("R", msgspec.json.decode(stored, type=result_type or object))
             await outbox_store.insert(tx, tx.announced)
-        version = await self._projector.after_commit(actor, tx.announced, replayed=stored is not None)
-        if tx.announced:
+        return _Ended(result, tx.announced, stored is not None)
+
+    async def _follow(self, actor: Actor, announced: Sequence[Announcement], *, replayed: bool) -> str:
+        version = await self._projector.after_commit(actor, announced, replayed=replayed)
+        if announced:
             await self._wake_relay()
-        return Done(result=result, version=version, replayed=stored is not None)
+        return version
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.retailers import RetailerDetails
 from domain.shared.errors import Malformed
 from domain.shared.named import Reference
 
@@ -38,6 +39,11 @@ class OwnRetailer(msgspec.Struct, frozen=True, kw_only=True):
     active: bool
     version: Annotated[int, msgspec.Meta(description="Only grows; what `If-Match` compares.", examples=[3])]
     updated_at: datetime
+
+
+def as_sent(details: RetailerDetails) -> OwnRetailer:
+    """The retailer as its SR is sent it: all but who has it."""
+    return msgspec.convert(details, OwnRetailer, from_attributes=True)
 
 
 class BookVersion(msgspec.Struct, frozen=True, order=True):

@@ -6,9 +6,11 @@ from typing import Annotated, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from domain import phones
 from domain.imports import INCOMPLETE_POSITION, TOO_MANY_ROUTES
+from domain.shared.changes import changed
 from domain.shared.errors import Fault
 from domain.shared.events import Event
 from domain.shared.named import REQUIRED, Reference, code_faults, name_faults, refuse
@@ -19,6 +21,8 @@ MAX_ROUTES: Final = 20
 MAX_ROUTE_LENGTH: Final = 64
 ROUTE_SEPARATOR: Final = "|"
 NOT_A_ROUTE: Final = "not_a_route"
+# What SRs change of the retailers they have; a trigger keeps when each of these last changed.
+OWN_FIELDS: Final = ("points", "routes", "notes")
 
 Uid: TypeAlias = Annotated[
     str,
@@ -56,6 +60,14 @@ Latitude: TypeAlias = Annotated[float, msgspec.Meta(ge=-90, le=90, description="
 Longitude: TypeAlias = Annotated[
     float, msgspec.Meta(ge=-180, le=180, description="Decimal degrees.", examples=[90.4125])
 ]
+
+
+class OwnRetailerChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an SR changes; leave out what should stay. `notes: null` clears the notes."""
+
+    points: Points | UnsetType = UNSET
+    routes: Routes | UnsetType = UNSET
+    notes: Notes | UnsetType | None = UNSET
 
 
 class Retailer(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +180,12 @@ def well_formed(retailer: Retailer, *, country: str, before: Retailer | None = N
     return formed
 
 
+def with_own_changes(retailer: Retailer, changes: OwnRetailerChanges) -> Retailer:
+    """The retailer as its SR wants it, well-formed. Raises Invalid with every fault."""
+    given = changed(retailer, points=changes.points, routes=changes.routes, notes=changes.notes)
+    return well_formed(given, country="", before=retailer)
+
+
 def _route_faults(routes: Sequence[str]) -> Iterator[Fault]:
     if len(routes) > MAX_ROUTES:
         yield Fault("/routes", TOO_MANY_ROUTES, f"More than {MAX_ROUTES} routes: leave at most {MAX_ROUTES}.")
@@ -179,7 +197,7 @@ def _route_faults(routes: Sequence[str]) -> Iterator[Fault]:
             message = f"A route cannot contain {ROUTE_SEPARATOR}, which separates routes in files: use another."
             yield Fault(pointer, NOT_A_ROUTE, message)
         elif (fault := text_fault(route, max_length=MAX_ROUTE_LENGTH)) is not None:
-            yield Fault(pointer, fault.code, f"A route: {fault.message}")
+            yield Fault(pointer, fault.code, f"A route {fault.message}")
 
 
 def _position_faults(retailer: Retailer) -> Iterator[Fault]:

@@ -17,6 +17,7 @@ from api.routes.regions import Regions
 from api.routes.retailers import Retailers
 from api.routes.sr_retailers import OwnRetailerRoutes
 from api.routes.sr_sync import OwnSync
+from api.routes.sync_rejects import SyncRejects
 from api.routes.territories import Territories
 from api.routes.users import Users
 
@@ -37,6 +38,7 @@ API: tuple[ControllerRouterHandler, ...] = (
     Downloads,
     OwnRetailerRoutes,
     OwnSync,
+    SyncRejects,
 )
 # Health, metrics and whatever else has no version.
 OUTSIDE: tuple[ControllerRouterHandler, ...] = (Health, Docs)

@@ -3,15 +3,13 @@
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
-import msgspec
-from litestar import Controller, Request, get, patch
+from litestar import Controller, Request, Response, get, patch
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response.base import ASGIResponse
-from msgspec import UNSET, UnsetType
 
-from api.book_answers import IfNoneMatch, answer, asked_for, own_book
+from api.book_answers import IfNoneMatch, answer, own_book
 from api.caller import Caller
 from api.haat_version import HaatVersion
 from api.openapi import ANSWERS_MANY, ANSWERS_ONE, UPDATES
@@ -19,7 +17,7 @@ from api.pagination import Cursor, Limit, page_request
 from api.preconditions import IfMatch, etag, expected_version
 from commands.retailers.update_own_retailer import UpdateOwnRetailer, update_own_retailer
 from domain.books import Book, OwnRetailer
-from domain.retailers import Notes, Points, Retailer, Routes
+from domain.retailers import OwnRetailerChanges
 from domain.shared.errors import NotFound
 from queries._read import DEFAULT_LIMIT
 from queries.books.own_retailers import OwnFilter, OwnRetailers, own_retailer, own_retailers
@@ -38,14 +36,6 @@ InTerritory: TypeAlias = Annotated[UUID | None, QueryParameter(description="Only
 OfDistributor: TypeAlias = Annotated[UUID | None, QueryParameter(description="Only retailers of this distributor.")]
 
 _NOT_MODIFIED = {304: ResponseSpec(None, description="The client's copy is still right.", generate_examples=False)}
-
-
-class OwnRetailerChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to change; leave out what should stay. `notes: null` clears the notes."""
-
-    points: Points | UnsetType = UNSET
-    routes: Routes | UnsetType = UNSET
-    notes: Notes | UnsetType | None = UNSET
 
 
 class OwnRetailerRoutes(Controller):
@@ -125,12 +115,11 @@ class OwnRetailerRoutes(Controller):
     )
     async def update(
         self,
-        request: Request[Any, Any, Any],
         caller: NamedDependency[Caller],
         retailer_id: FromPath[UUID],
         data: JSONBody[OwnRetailerChanges],
         if_match: IfMatch = None,
-    ) -> ASGIResponse:
+    ) -> Response[OwnRetailer]:
         """Change what an SR may change; 404 when the retailer is not (any more) yours."""
         command = UpdateOwnRetailer(
             retailer_id=retailer_id,
@@ -139,13 +128,8 @@ class OwnRetailerRoutes(Controller):
             routes=data.routes,
             notes=data.notes,
         )
-        done = await caller.run(update_own_retailer, command, into=Retailer)
-        version: str = request.scope["state"]["haat_version"]
-        book = await caller.services.books.book(caller.actor.tenant, caller.actor.user, asked_for(caller, version))
-        shown = _as_changed(msgspec.json.decode(_found(book, retailer_id), type=OwnRetailer), done)
-        return ASGIResponse(
-            body=msgspec.json.encode(shown), headers={"ETag": etag(shown.version)}, media_type="application/json"
-        )
+        changed = await caller.run(update_own_retailer, command, into=OwnRetailer)
+        return Response(changed, headers={"ETag": etag(changed.version)})
 
 
 def _found(book: Book, retailer_id: UUID) -> bytes:
@@ -154,10 +138,3 @@ def _found(book: Book, retailer_id: UUID) -> bytes:
         message = f"There is no retailer {retailer_id} among yours."
         raise NotFound(message)
     return document
-
-
-def _as_changed(shown: OwnRetailer, done: Retailer) -> OwnRetailer:
-    """What this very request made of it: a repeated one gets the first answer again."""
-    return msgspec.structs.replace(
-        shown, points=done.points, routes=done.routes, notes=done.notes, version=done.version
-    )

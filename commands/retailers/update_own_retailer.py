@@ -8,10 +8,10 @@ from adapters.postgres.stores import assignments as assignment_store
 from adapters.postgres.stores import retailers as retailer_store
 from adapters.postgres.transaction import Tx
 from commands._run import Command
-from domain.retailers import Retailer, RetailerUpdated, well_formed
-from domain.shared.changes import changed
+from commands.retailers._own_changes import store_own_change
+from domain.books import OwnRetailer, as_sent
+from domain.retailers import OwnRetailerChanges, with_own_changes
 from domain.shared.errors import NotFound
-from domain.shared.events import Touches
 
 
 class UpdateOwnRetailer(Command, frozen=True, kw_only=True):
@@ -24,20 +24,14 @@ class UpdateOwnRetailer(Command, frozen=True, kw_only=True):
     notes: str | UnsetType | None = UNSET
 
 
-async def update_own_retailer(command: UpdateOwnRetailer, tx: Tx) -> Retailer:
-    """Raises NotFound when it is not theirs (any more), PreconditionFailed, Invalid."""
+async def update_own_retailer(command: UpdateOwnRetailer, tx: Tx) -> OwnRetailer:
+    """The retailer as this leaves it. Raises NotFound when it is not theirs (any more), PreconditionFailed, Invalid."""
     # First of all: if this waits for a reassignment to commit, the row tells that it is over; policies would not.
     if await assignment_store.lock_own(tx, command.retailer_id) is None:
         message = f"There is no retailer {command.retailer_id} among yours."
         raise NotFound(message)
     retailer = await retailer_store.lock(tx, command.retailer_id, expected_version=command.expected_version)
-    given = changed(retailer, points=command.points, routes=command.routes, notes=command.notes)
-    wanted = well_formed(given, country="", before=retailer)
-    if wanted == retailer:
-        return retailer
-    updated = await retailer_store.update(tx, retailer, wanted)
-    tx.emit(
-        RetailerUpdated(retailer_id=retailer.id),
-        touches=Touches(retailer_ids=(retailer.id,), sr_ids=(tx.actor.user,)),
-    )
-    return updated
+    changes = OwnRetailerChanges(points=command.points, routes=command.routes, notes=command.notes)
+    await store_own_change(tx, retailer, with_own_changes(retailer, changes))
+    # Read here, since it may be somebody else's as soon as this commits.
+    return as_sent(await retailer_store.get_details(tx, retailer.id))

@@ -11,11 +11,13 @@ from litestar import Litestar
 
 from adapters.settings import Settings, load_settings
 from api.app import create_litestar, fronted
+from tests.builders.books import Market, open_market, rendering
 from tests.builders.organisations import Founded, found
 from tests.conftest import Database
 
 PASSWORD = "correct horse battery"
 Login = Callable[..., Awaitable[httpx.AsyncClient]]
+Render = Callable[[], Awaitable[object]]
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +93,24 @@ async def admin(founded: Founded, login: Login) -> httpx.AsyncClient:
 @pytest.fixture(scope="module")
 async def sr(founded: Founded, login: Login) -> httpx.AsyncClient:
     return await login(founded.sr_login)
+
+
+@pytest.fixture
+async def market(database: Database) -> AsyncIterator[Market]:
+    """An organisation with territories, whose retailers are written by SQL."""
+    market = await open_market(database, password=PASSWORD)
+    yield market
+    await market.owner.close()
+
+
+@pytest.fixture
+async def render(market: Market, settings: Settings) -> AsyncIterator[Render]:
+    """The SR's book shows what was changed by SQL."""
+    async with rendering(settings.database_app_url, settings.redis_read_url) as renderer:
+        yield lambda: renderer.render(market.tenant_id, [market.sr_id])
+
+
+@pytest.fixture
+async def market_sr(market: Market, login: Login) -> httpx.AsyncClient:
+    """The SR of the market."""
+    return await login(market.sr_login)

@@ -15,7 +15,7 @@ from adapters.postgres.engine import open_engine
 from commands._run import Idempotency, Runner
 from commands.retailers.delete_retailer import DeleteRetailer, delete_retailer
 from commands.retailers.update_own_retailer import UpdateOwnRetailer, update_own_retailer
-from domain.retailers import Retailer
+from domain.books import OwnRetailer
 from domain.shared.actor import Actor, Power
 from domain.shared.errors import Invalid, NotFound, PreconditionFailed
 from tests.builders.organisations import Founded, add_user
@@ -217,9 +217,11 @@ async def test_a_repeated_change_of_an_sr_is_made_once(field: Field) -> None:
     key = Idempotency(method="PATCH", path="/x", key=uuid.uuid4().hex, digests=(b"1",))
     command = UpdateOwnRetailer(retailer_id=field.shop_id, points=13)
     for replayed in (False, True):
-        done = await field.run.run(update_own_retailer, command, actor=field.sr, idempotency=key, result_type=Retailer)
+        done = await field.run.run(
+            update_own_retailer, command, actor=field.sr, idempotency=key, result_type=OwnRetailer
+        )
         assert done.replayed is replayed
-        assert isinstance(done.result, Retailer)
+        assert isinstance(done.result, OwnRetailer)
         assert (done.result.points, done.result.version) == (13, 2)
     assert await field.stored() == (13, 2)
 

@@ -1,49 +1,28 @@
 """An SR's own retailers over HTTP."""
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
 
 from adapters.settings import Settings
 from domain.books import OwnRetailer
-from tests.api.conftest import PASSWORD, serving
-from tests.builders.books import Market, open_market, rendering
-from tests.conftest import Database
+from tests.api.conftest import Login, Render, serving
+from tests.builders.books import Market
 
 URL = "/api/v1/sr/retailers"
-Login = Callable[[str], Awaitable[httpx.AsyncClient]]
-Render = Callable[[], Awaitable[object]]
 
 
-@pytest.fixture
-async def market(database: Database) -> AsyncIterator[Market]:
-    market = await open_market(database, password=PASSWORD)
-    yield market
-    await market.owner.close()
-
-
-@pytest.fixture
-async def render(market: Market, settings: Settings) -> AsyncIterator[Callable[[], Awaitable[object]]]:
-    """The SR's book shows what was changed by SQL."""
-    async with rendering(settings.database_app_url, settings.redis_read_url) as renderer:
-        yield lambda: renderer.render(market.tenant_id, [market.sr_id])
-
-
-@pytest.fixture
-async def sr(market: Market, login: Login) -> httpx.AsyncClient:
-    return await login(market.sr_login)
-
-
-async def test_pages_follow_the_name_and_count_exactly(market: Market, sr: httpx.AsyncClient, render: Render) -> None:
+async def test_pages_follow_the_name_and_count_exactly(
+    market: Market, market_sr: httpx.AsyncClient, render: Render
+) -> None:
     names = [f"Shop {number:03d}" for number in range(7)]
     await market.add_retailers(names[::-1], sr_id=market.sr_id)
     await render()
     seen: list[str] = []
     cursor: str | None = None
     for _ in range(3):
-        page = (await sr.get(URL, params={"limit": 3, **({"cursor": cursor} if cursor else {})})).json()
+        page = (await market_sr.get(URL, params={"limit": 3, **({"cursor": cursor} if cursor else {})})).json()
         assert (page["count"], page["count_is"]) == (7, "exact")
         seen += [item["name"] for item in page["items"]]
         cursor = page["next_cursor"]
@@ -51,27 +30,29 @@ async def test_pages_follow_the_name_and_count_exactly(market: Market, sr: httpx
     assert seen == names
 
 
-async def test_a_cursor_survives_changes_of_the_book(market: Market, sr: httpx.AsyncClient, render: Render) -> None:
+async def test_a_cursor_survives_changes_of_the_book(
+    market: Market, market_sr: httpx.AsyncClient, render: Render
+) -> None:
     ids = await market.add_retailers(["B", "D", "F", "H"], sr_id=market.sr_id)
     await render()
-    page = (await sr.get(URL, params={"limit": 2})).json()
+    page = (await market_sr.get(URL, params={"limit": 2})).json()
     await market.delete(ids[0])
     await market.add_retailers(["A", "E"], sr_id=market.sr_id)
     await render()
-    rest = (await sr.get(URL, params={"limit": 9, "cursor": page["next_cursor"]})).json()
+    rest = (await market_sr.get(URL, params={"limit": 9, "cursor": page["next_cursor"]})).json()
     assert [item["name"] for item in rest["items"]] == ["E", "F", "H"]
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "%00", "k2E", "🙂"])
-async def test_a_cursor_that_is_none_is_refused(sr: httpx.AsyncClient, cursor: str) -> None:
-    answer = await sr.get(URL, params={"cursor": cursor})
+async def test_a_cursor_that_is_none_is_refused(market_sr: httpx.AsyncClient, cursor: str) -> None:
+    answer = await market_sr.get(URL, params={"cursor": cursor})
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
-async def test_an_item_has_all_fields(market: Market, sr: httpx.AsyncClient, render: Render) -> None:
+async def test_an_item_has_all_fields(market: Market, market_sr: httpx.AsyncClient, render: Render) -> None:
     await market.add_retailers(["মিরপুর স্টোর"], sr_id=market.sr_id)
     await render()
-    (item,) = (await sr.get(URL)).json()["items"]
+    (item,) = (await market_sr.get(URL)).json()["items"]
     assert set(item) == set(OwnRetailer.__struct_fields__)
     assert "sr" not in item
     assert item["area"]["name"] == "মিরপুর"
@@ -91,24 +72,24 @@ async def test_an_item_has_all_fields(market: Market, sr: httpx.AsyncClient, ren
     ],
 )
 async def test_search_in_any_script_by_end_of_phone_and_uid(
-    market: Market, sr: httpx.AsyncClient, render: Render, q: str, found: set[str]
+    market: Market, market_sr: httpx.AsyncClient, render: Render, q: str, found: set[str]
 ) -> None:
     names = ["করিম স্টোর", "Karim Store", "karim & co", "STRASSE Mart", "Café One"]
     await market.add_retailers(names, sr_id=market.sr_id)
     await render()
-    page = (await sr.get(URL, params={"q": q})).json()
+    page = (await market_sr.get(URL, params={"q": q})).json()
     assert {item["name"] for item in page["items"]} == found
     assert page["count"] == len(found)
 
 
-async def test_filters_hold_together(market: Market, sr: httpx.AsyncClient, render: Render) -> None:
+async def test_filters_hold_together(market: Market, market_sr: httpx.AsyncClient, render: Render) -> None:
     await market.add_retailers([f"Shop {number}" for number in range(12)], sr_id=market.sr_id)
     await render()
-    everything = (await sr.get(URL, params={"limit": 100})).json()["items"]
+    everything = (await market_sr.get(URL, params={"limit": 100})).json()["items"]
     territory = str(market.territories[1])
 
     async def names(**query: str) -> list[str]:
-        return [item["name"] for item in (await sr.get(URL, params=query)).json()["items"]]
+        return [item["name"] for item in (await market_sr.get(URL, params=query)).json()["items"]]
 
     def expected(**fields: str) -> list[str]:
         return [
@@ -125,91 +106,97 @@ async def test_filters_hold_together(market: Market, sr: httpx.AsyncClient, rend
     assert await names(route="Market") == [item["name"] for item in everything if "Market" in item["routes"]]
 
 
-async def test_somebody_elses_retailer_is_not_found(market: Market, sr: httpx.AsyncClient, render: Render) -> None:
+async def test_somebody_elses_retailer_is_not_found(
+    market: Market, market_sr: httpx.AsyncClient, render: Render
+) -> None:
     (theirs,) = await market.add_retailers(["Theirs"], sr_id=await market.add_sr())
     (mine,) = await market.add_retailers(["Mine"], sr_id=market.sr_id)
     await render()
     for retailer_id in (theirs, uuid.uuid4()):
-        assert (await sr.get(f"{URL}/{retailer_id}")).status_code == 404
-        assert (await sr.patch(f"{URL}/{retailer_id}", json={"points": 5})).status_code == 404
-    assert (await sr.get(f"{URL}/{mine}")).json()["name"] == "Mine"
+        assert (await market_sr.get(f"{URL}/{retailer_id}")).status_code == 404
+        assert (await market_sr.patch(f"{URL}/{retailer_id}", json={"points": 5})).status_code == 404
+    assert (await market_sr.get(f"{URL}/{mine}")).json()["name"] == "Mine"
 
 
 async def test_an_unchanged_answer_is_304_until_the_book_changes(
-    market: Market, sr: httpx.AsyncClient, render: Render
+    market: Market, market_sr: httpx.AsyncClient, render: Render
 ) -> None:
     (shop,) = await market.add_retailers(["Shop"], sr_id=market.sr_id)
     await render()
     for url in (URL, f"{URL}?q=shop", f"{URL}/{shop}"):
-        first = await sr.get(url)
+        first = await market_sr.get(url)
         tag = first.headers["etag"]
         assert tag.startswith('W/"')
         assert first.headers["cache-control"] == "private, no-cache"
         assert first.headers["vary"] == "Authorization, Accept-Encoding"
         for given in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
-            again = await sr.get(url, headers={"If-None-Match": given})
+            again = await market_sr.get(url, headers={"If-None-Match": given})
             assert (again.status_code, again.content) == (304, b"")
             assert again.headers["etag"] == tag
             assert again.headers["haat-version"]
-        assert (await sr.get(url, headers={"If-None-Match": '"other"'})).status_code == 200
-        patched = await sr.patch(f"{URL}/{shop}", json={"points": first.json().get("points", 0) + len(url)})
+        assert (await market_sr.get(url, headers={"If-None-Match": '"other"'})).status_code == 200
+        patched = await market_sr.patch(f"{URL}/{shop}", json={"points": first.json().get("points", 0) + len(url)})
         fresh = {"Haat-Version": patched.headers["haat-version"], "If-None-Match": tag}
-        assert (await sr.get(url, headers=fresh)).status_code == 200
-    tags = {(await sr.get(url)).headers["etag"] for url in (URL, f"{URL}?limit=20", f"{URL}/{shop}")}
+        assert (await market_sr.get(url, headers=fresh)).status_code == 200
+    tags = {(await market_sr.get(url)).headers["etag"] for url in (URL, f"{URL}?limit=20", f"{URL}/{shop}")}
     assert len(tags) == 3
 
 
 async def test_a_write_is_read_by_its_writer_through_any_process(
-    market: Market, sr: httpx.AsyncClient, render: Render, settings: Settings
+    market: Market, market_sr: httpx.AsyncClient, render: Render, settings: Settings
 ) -> None:
     (shop,) = await market.add_retailers(["Shop"], sr_id=market.sr_id)
     await render()
     async with serving(settings) as another:
-        another.headers["authorization"] = sr.headers["authorization"]
+        another.headers["authorization"] = market_sr.headers["authorization"]
         for points in range(1, 11):
-            writer, reader = (sr, another) if points % 2 else (another, sr)
+            writer, reader = (market_sr, another) if points % 2 else (another, market_sr)
             written = await writer.patch(f"{URL}/{shop}", json={"points": points, "notes": "a\nb"})
             assert (written.status_code, written.json()["points"]) == (200, points)
             read = await reader.get(f"{URL}/{shop}", headers={"Haat-Version": written.headers["haat-version"]})
             assert (read.json()["points"], read.json()["notes"]) == (points, "a\nb")
 
 
-async def test_only_the_version_that_was_read_is_changed(market: Market, sr: httpx.AsyncClient, render: Render) -> None:
+async def test_only_the_version_that_was_read_is_changed(
+    market: Market, market_sr: httpx.AsyncClient, render: Render
+) -> None:
     (shop,) = await market.add_retailers(["Shop"], sr_id=market.sr_id)
     await render()
-    version = (await sr.get(f"{URL}/{shop}")).json()["version"]
-    first = await sr.patch(f"{URL}/{shop}", json={"points": 1}, headers={"If-Match": f'"{version}"'})
+    version = (await market_sr.get(f"{URL}/{shop}")).json()["version"]
+    first = await market_sr.patch(f"{URL}/{shop}", json={"points": 1}, headers={"If-Match": f'"{version}"'})
     assert first.status_code == 200
-    second = await sr.patch(f"{URL}/{shop}", json={"points": 2}, headers={"If-Match": f'"{version}"'})
+    second = await market_sr.patch(f"{URL}/{shop}", json={"points": 2}, headers={"If-Match": f'"{version}"'})
     assert (second.status_code, second.json()["code"]) == (412, "version_mismatch")
 
 
 async def test_a_repeated_write_gets_its_first_answer_and_a_fresh_version(
-    market: Market, sr: httpx.AsyncClient, render: Render
+    market: Market, market_sr: httpx.AsyncClient, render: Render
 ) -> None:
     (shop,) = await market.add_retailers(["Shop"], sr_id=market.sr_id)
     await render()
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    first = await sr.patch(f"{URL}/{shop}", json={"points": 1}, headers=key)
-    later = await sr.patch(f"{URL}/{shop}", json={"points": 2})
-    again = await sr.patch(f"{URL}/{shop}", json={"points": 1}, headers=key)
+    first = await market_sr.patch(f"{URL}/{shop}", json={"points": 1}, headers=key)
+    later = await market_sr.patch(f"{URL}/{shop}", json={"points": 2})
+    again = await market_sr.patch(f"{URL}/{shop}", json={"points": 1}, headers=key)
     assert (again.json()["points"], again.json()["version"]) == (1, first.json()["version"])
     assert again.headers["haat-version"] == later.headers["haat-version"]
 
 
 @pytest.mark.parametrize("token", ["x", "not a token", "ä" * 30, "a" * 201, ",".join(["a" * 30] * 51)])
-async def test_what_cannot_be_a_token_is_refused(sr: httpx.AsyncClient, token: str) -> None:
-    answer = await sr.get(URL, headers={b"Haat-Version": token.encode("latin-1")})
+async def test_what_cannot_be_a_token_is_refused(market_sr: httpx.AsyncClient, token: str) -> None:
+    answer = await market_sr.get(URL, headers={b"Haat-Version": token.encode("latin-1")})
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
-async def test_foreign_tokens_are_ignored(market: Market, sr: httpx.AsyncClient, render: Render, login: Login) -> None:
+async def test_foreign_tokens_are_ignored(
+    market: Market, market_sr: httpx.AsyncClient, render: Render, login: Login
+) -> None:
     await market.add_retailers(["Shop"], sr_id=market.sr_id)
     await render()
     admin = await login(market.admin_login)
     created = await admin.post("/api/v1/regions", json={"code": "NEW", "name": "New"})
-    tokens = ["A" * 60, created.headers["haat-version"], (await sr.get(URL)).headers["haat-version"]]
-    answer = await sr.get(URL, headers={"Haat-Version": " , ".join(tokens)})
+    tokens = ["A" * 60, created.headers["haat-version"], (await market_sr.get(URL)).headers["haat-version"]]
+    answer = await market_sr.get(URL, headers={"Haat-Version": " , ".join(tokens)})
     assert (answer.status_code, answer.json()["count"]) == (200, 1)
 
 
@@ -222,8 +209,8 @@ async def test_admins_have_no_own_retailers(market: Market, login: Login) -> Non
 @pytest.mark.parametrize(
     "query", ["q=%00", "route=%00", "region_id=x", "territory_id=", "limit=0", "limit=101", "limit=ten"]
 )
-async def test_bad_queries_are_refused_by_name(sr: httpx.AsyncClient, query: str) -> None:
-    answer = await sr.get(f"{URL}?{query}")
+async def test_bad_queries_are_refused_by_name(market_sr: httpx.AsyncClient, query: str) -> None:
+    answer = await market_sr.get(f"{URL}?{query}")
     assert answer.status_code in {400, 422}, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
 
@@ -236,12 +223,12 @@ async def test_bad_queries_are_refused_by_name(sr: httpx.AsyncClient, query: str
     ],
 )  # fmt: skip
 async def test_bad_changes_are_refused_and_change_nothing(
-    market: Market, sr: httpx.AsyncClient, render: Render, body: bytes
+    market: Market, market_sr: httpx.AsyncClient, render: Render, body: bytes
 ) -> None:
     (shop,) = await market.add_retailers(["Shop"], sr_id=market.sr_id)
     await render()
     headers = {"Content-Type": "application/json"}
-    answer = await sr.patch(f"{URL}/{shop}", content=body, headers=headers)
+    answer = await market_sr.patch(f"{URL}/{shop}", content=body, headers=headers)
     assert answer.status_code in {400, 422}, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    assert (await sr.get(f"{URL}/{shop}")).json()["version"] == 1
+    assert (await market_sr.get(f"{URL}/{shop}")).json()["version"] == 1

@@ -41,6 +41,17 @@ async def lock_own(tx: Tx, retailer_id: UUID) -> OpenAssignment | None:
     return None if row is None else into(OpenAssignment, row)
 
 
+async def once_had(tx: Tx, retailer_id: UUID) -> bool:
+    """Whether the actor had the retailer at some time that is over."""
+    query = sa.select(assignments.c.id).where(
+        assignments.c.tenant_id == tx.tenant_id,
+        assignments.c.retailer_id == retailer_id,
+        assignments.c.sr_id == tx.actor.user,
+        assignments.c.ended_at.is_not(None),
+    )
+    return (await tx.conn.execute(query.limit(1))).first() is not None
+
+
 async def get_open(tx: Tx, retailer_id: UUID) -> OpenAssignment | None:
     """The retailer's open assignment as committed by now: whoever locked first asks again after their last lock."""
     row = (await tx.conn.execute(_of_retailer(tx, retailer_id))).mappings().one_or_none()

@@ -12,6 +12,7 @@ from adapters.postgres.stores import _rows
 from adapters.postgres.tables.organisations import organisations
 from adapters.postgres.tables.retailers import retailers
 from adapters.postgres.transaction import Tx
+from domain.pushed_changes import FieldHistory
 from domain.retailers import Retailer, RetailerDetails
 from domain.shared.errors import CodeTaken
 from domain.shared.text import shown
@@ -27,6 +28,12 @@ async def country(tx: Tx) -> str:
 async def lock(tx: Tx, retailer_id: UUID, *, expected_version: int | None) -> Retailer:
     """The retailer, locked. Raises NotFound (a deleted one is not found), PreconditionFailed."""
     return _rows.into(Retailer, await _rows.lock_row(tx, retailers, retailer_id, expected_version=expected_version))
+
+
+async def lock_with_history(tx: Tx, retailer_id: UUID) -> tuple[Retailer, FieldHistory]:
+    """The retailer, locked, and when its fields last changed. Raises NotFound (a deleted one is not found)."""
+    row = await _rows.lock_row(tx, retailers, retailer_id)
+    return _rows.into(Retailer, row), msgspec.convert(row["field_changes"] or {}, FieldHistory)
 
 
 async def lock_deleted(tx: Tx, retailer_id: UUID) -> bool:
