@@ -70,7 +70,12 @@ async def found_keys(
     within = await territories_of(conn, tenant_id, wanted)
     if within is not None and not within:
         return []
-    query = _searched(wanted, within, after=after, in_order=limit, limit=up_to).distinct().order_by("name", "id").limit(up_to)
+    query = (
+        _searched(wanted, within, after=after, in_order=limit, limit=up_to)
+        .distinct()
+        .order_by("name", "id")
+        .limit(up_to)
+    )
     return [(row.name, row.id) for row in await conn.execute(query)]
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from adapters.postgres.retailer_details import read_details
-from adapters.postgres.retailer_selection import count_up_to, is_searched, next_keys
+from adapters.postgres.retailer_selection import count_up_to, found_keys, is_searched, next_keys
 from domain.retailers import RetailerDetails, RetailerFilter
 from domain.shared.errors import NotFound
 from queries._matching import searched
@@ -28,17 +28,20 @@ async def retailer_list(read: Read, page: PageRequest, wanted: RetailerFilter) -
     after = None if position is None else (position.value, position.id)
     tenant_id = read.actor.tenant
     async with read.connect() as conn:
-        keys = await next_keys(conn, tenant_id, wanted, after=after, limit=page.limit + 1)
-        more = len(keys) > page.limit
-        keys = keys[: page.limit]
-        items = await read_details(conn, tenant_id, [row_id for _, row_id in keys])
-        found = Page(items, write_cursor(Position(_LIST, *keys[-1])) if more else None)
-        if page.cursor is not None:
-            return found
-        if not more:
-            return msgspec.structs.replace(found, count=len(keys), count_is="exact")
-        most = COUNTED_IN_SEARCHES if is_searched(wanted) else COUNTED
-        counted = await count_up_to(conn, tenant_id, wanted, limit=most + 1)
+        if page.cursor is None and is_searched(wanted):
+            up_to = max(COUNTED_IN_SEARCHES, page.limit) + 1
+            keys = await found_keys(conn, tenant_id, wanted, after=None, limit=page.limit + 1, up_to=up_to)
+            counted, most = len(keys), up_to - 1
+        else:
+            keys = await next_keys(conn, tenant_id, wanted, after=after, limit=page.limit + 1)
+            counted, most = len(keys), COUNTED
+            if page.cursor is None and len(keys) > page.limit:
+                counted = await count_up_to(conn, tenant_id, wanted, limit=most + 1)
+        shown = keys[: page.limit]
+        items = await read_details(conn, tenant_id, [row_id for _, row_id in shown])
+    found = Page(items, write_cursor(Position(_LIST, *shown[-1])) if len(keys) > page.limit else None)
+    if page.cursor is not None:
+        return found
     return msgspec.structs.replace(found, count=min(counted, most), count_is="exact" if counted <= most else "at_least")
 
 

@@ -104,7 +104,7 @@ async def test_a_search_never_finds_another_organisations(
 async def test_the_function_is_no_way_around_and_knows_the_organisation_by_the_setting_alone(
     database: Database,
 ) -> None:
-    ask = "SELECT count(*) FROM haat_search_retailers('a', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10)"
+    ask = "SELECT count(*) FROM haat_search_retailers('a', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10, 10)"
     app = await asyncpg.connect(database.app_url)
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
