@@ -1,7 +1,8 @@
 """How long what people do not delete themselves is kept: every period, and what may go at a given moment.
 
-The policies of `haat_relay` in the revision about retention hold the periods of idempotency keys and sessions too: the
-database refuses to delete these sooner. Lengthen or shorten both together.
+The policies of `haat_relay` in the revisions about retention and offline push hold the periods of idempotency keys,
+sessions, pushed changes and sync rejects too: the database refuses to delete these sooner. Lengthen or shorten both
+together.
 """
 
 from datetime import datetime, timedelta
@@ -11,6 +12,10 @@ import msgspec
 
 # A repeated request gets its first answer again for so long.
 IDEMPOTENCY_KEYS: Final = timedelta(days=30)
+# A change that a phone pushes again is known for so long.
+PUSHED_CHANGES: Final = timedelta(days=180)
+# What a phone wanted in vain is shown to admins for so long.
+SYNC_REJECTS: Final = timedelta(days=180)
 # After a session ended or expired.
 SESSIONS: Final = timedelta(days=30)
 # Events that have gone wherever they had to.
@@ -31,6 +36,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What is older than these instants may go."""
 
     idempotency_keys: datetime
+    pushed_changes: datetime
+    sync_rejects: datetime
     sessions: datetime
     events: datetime
     dead_letters: datetime
@@ -43,6 +50,8 @@ def limits(now: datetime) -> Limits:
     """What may go at `now`."""
     return Limits(
         idempotency_keys=now - IDEMPOTENCY_KEYS,
+        pushed_changes=now - PUSHED_CHANGES,
+        sync_rejects=now - SYNC_REJECTS,
         sessions=now - SESSIONS,
         events=now - EVENTS,
         dead_letters=now - DEAD_LETTERS,

@@ -9,7 +9,16 @@ import structlog
 from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.postgres.stores import deliveries, idempotency_keys, job_remains, outbox, sessions, workers
+from adapters.postgres.stores import (
+    deliveries,
+    idempotency_keys,
+    job_remains,
+    outbox,
+    pushed_changes,
+    sessions,
+    sync_rejects,
+    workers,
+)
 from adapters.postgres.stores import jobs as job_store
 from adapters.postgres.stores.job_remains import Remains
 from adapters.postgres.transaction import Tx, transaction
@@ -33,6 +42,8 @@ class _DeletesRows(Protocol):
 # Each by the name of its limit.
 _ROWS: Final[Mapping[str, _DeletesRows]] = {
     "idempotency_keys": idempotency_keys.delete_expired,
+    "pushed_changes": pushed_changes.delete_expired,
+    "sync_rejects": sync_rejects.delete_expired,
     "sessions": sessions.delete_over,
     "dead_letters": deliveries.delete_dead,
     "events": outbox.delete_passed_on,

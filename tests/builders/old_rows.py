@@ -50,6 +50,33 @@ class Attic:
         )
         return name
 
+    async def pushed_change(self, age: timedelta) -> uuid.UUID:
+        """A change that a phone has pushed so long ago."""
+        change_id = uuid.uuid4()
+        await self.owner.execute(
+            "INSERT INTO pushed_changes (tenant_id, sr_id, id, digest, status, pushed_at)"
+            " VALUES ($1, $2, $3, 'd', 'applied', now() - $4::interval)",
+            self.founded.tenant_id,
+            self.founded.sr_id,
+            change_id,
+            age,
+        )
+        return change_id
+
+    async def sync_reject(self, age: timedelta) -> uuid.UUID:
+        """A change that was refused to a phone so long ago."""
+        reject_id = uuid.uuid4()
+        await self.owner.execute(
+            "INSERT INTO sync_rejects (tenant_id, id, sr_id, code, message, digest, rejected_at)"
+            " VALUES ($1, $2, $3, 'taken_away', 'm', $4, now() - $5::interval)",
+            self.founded.tenant_id,
+            reject_id,
+            self.founded.sr_id,
+            reject_id.bytes,
+            age,
+        )
+        return reject_id
+
     async def session(self, *, expired: timedelta, ended: timedelta | None) -> uuid.UUID:
         """A session that expired so long ago (or will, when negative), and perhaps was ended."""
         session_id = uuid.uuid4()

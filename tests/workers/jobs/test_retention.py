@@ -62,6 +62,9 @@ async def test_rows_go_when_they_are_due_and_no_sooner(
             expected[await attic.session(expired=-DAY, ended=age)] = goes
             expected[await attic.session(expired=timedelta(0), ended=age)] = goes
         expected[await attic.session(expired=-DAY, ended=None)] = False
+        for age, goes in ((180 * DAY - MINUTE, False), (180 * DAY + MINUTE, True)):
+            expected[await attic.pushed_change(age)] = goes
+            expected[await attic.sync_reject(age)] = goes
         for age, goes in ((7 * DAY - MINUTE, False), (7 * DAY + MINUTE, True), (100 * DAY, True)):
             for states in ((), ("done",), ("done", "done")):
                 expected[await attic.event(age, *states)] = goes
@@ -77,7 +80,8 @@ async def test_rows_go_when_they_are_due_and_no_sooner(
     await tidy(machinery)
     left = await owner.fetchval(
         "SELECT array_agg(one) FROM (SELECT key FROM idempotency_keys UNION SELECT id::text FROM sessions"
-        " UNION SELECT id::text FROM outbox UNION SELECT id::text FROM workers) AS all_of_them (one)"
+        " UNION SELECT id::text FROM outbox UNION SELECT id::text FROM workers"
+        " UNION SELECT id::text FROM pushed_changes UNION SELECT id::text FROM sync_rejects) AS all_of_them (one)"
     )
     assert {one: str(one) not in left for one in expected} == expected
     orphans = "SELECT count(*) FROM deliveries d WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.id = d.event_id)"
@@ -208,17 +212,22 @@ async def test_the_relay_is_shown_only_what_may_go_and_not_what_stands_in_it(
 ) -> None:
     attic = await attics()
     young = await attic.key(29 * DAY)
+    known, rejected = await attic.pushed_change(179 * DAY), await attic.sync_reject(179 * DAY)
     open_session = await attic.session(expired=-DAY, ended=None)
     for statement in (
         "SELECT result FROM idempotency_keys",
         "SELECT user_id FROM sessions",
         "SELECT 1 FROM before_images",
+        "SELECT status FROM pushed_changes",
+        "SELECT fields FROM sync_rejects",
     ):
         with pytest.raises(DBAPIError, match="permission denied"):
             async with transaction(machinery.engine, RELAY) as tx:
                 await tx.conn.execute(sa.text(statement))
     async with transaction(machinery.engine, RELAY) as tx:
-        for table in ("idempotency_keys", "sessions"):
+        for table in ("idempotency_keys", "sessions", "pushed_changes", "sync_rejects"):
             await tx.conn.execute(sa.text(f"DELETE FROM {table}"))
     assert await attic.owner.fetchval("SELECT count(*) FROM idempotency_keys WHERE key = $1", young) == 1
     assert await attic.owner.fetchval("SELECT count(*) FROM sessions WHERE id = $1", open_session) == 1
+    assert await attic.owner.fetchval("SELECT count(*) FROM pushed_changes WHERE id = $1", known) == 1
+    assert await attic.owner.fetchval("SELECT count(*) FROM sync_rejects WHERE id = $1", rejected) == 1
