@@ -3,6 +3,7 @@
 import enum
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -12,8 +13,10 @@ from domain.retailers import RetailerFilter
 from domain.shared.errors import Conflict, Fault, Invalid
 from domain.shared.events import Event
 
-MAX_NAMED_RETAILERS: Final = 10_000
+MAX_NAMED_RETAILERS: Final = 100_000
 MAX_SRS: Final = 20_000
+# So far ahead may an assignment be planned, and a loan return.
+HORIZON: Final = timedelta(days=366)
 NOBODY: Final = -1
 
 
@@ -76,11 +79,17 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AssignmentRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Give the retailers of `select` to the SRs `to`; None takes them from whoever holds them."""
+    """Give the retailers of `select` to the SRs `to`; None takes them from whoever holds them.
+
+    `effective_on`: when that day begins in the organisation's zone, None or today at once. `return_on`: they are lent,
+    and return to whoever had them when that day begins.
+    """
 
     select: Selection
     to: tuple[UUID, ...] | None
     strategy: Strategy = Strategy.BALANCE
+    effective_on: date | None = None
+    return_on: date | None = None
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,15 +131,19 @@ class RetailersAssigned(Event, frozen=True, kw_only=True, tag="assignments.retai
     chunk: int
 
 
-def checked(request: AssignmentRequest) -> AssignmentRequest:
-    """The request with every SR and retailer named once, SRs in the order of their ids. Raises UnfitRequest."""
-    faults = [*_selection_faults(request.select), *_target_faults(request)]
+def checked(request: AssignmentRequest, *, today: date) -> AssignmentRequest:
+    """The request with every SR and retailer named once, SRs in the order of their ids. Raises UnfitRequest.
+
+    `today` is the organisation's; what is to take effect today takes effect at once.
+    """
+    faults = [*_selection_faults(request.select), *_target_faults(request), *_date_faults(request, today)]
     if faults:
         raise UnfitRequest("; ".join(fault.message for fault in faults), faults=faults)
     select = request.select
     return msgspec.structs.replace(
         request,
         to=None if request.to is None else tuple(sorted(set(request.to))),
+        effective_on=None if request.effective_on == today else request.effective_on,
         select=msgspec.structs.replace(
             select,
             retailer_ids=select.retailer_ids and tuple(dict.fromkeys(select.retailer_ids)),
@@ -166,6 +179,29 @@ def _target_faults(request: AssignmentRequest) -> list[Fault]:
         message = f"all_to_one gives everything to one SR, but sr_ids names {len(set(request.to))}."
         return [Fault("/to/sr_ids", "too_many", message)]
     return []
+
+
+def _date_faults(request: AssignmentRequest, today: date) -> list[Fault]:
+    faults, last = [], today + HORIZON
+    begins, returns = request.effective_on or today, request.return_on
+    if begins < today:
+        message = (
+            f"effective_on {begins} is over: it is {today} in your organisation. Choose a later day or leave it out."
+        )
+        faults.append(Fault("/effective_on", "in_the_past", message))
+    elif begins > last:
+        faults.append(Fault("/effective_on", "too_late", f"effective_on {begins} is too far ahead: at most {last}."))
+    if returns is None:
+        return faults
+    if request.to is None:
+        message = "return_on lends retailers to somebody: name SRs in to, or leave return_on out to unassign."
+        faults.append(Fault("/return_on", "nobody_to_lend_to", message))
+    if returns <= begins:
+        message = f"return_on {returns} is not after {begins}, the day on which the loan begins."
+        faults.append(Fault("/return_on", "not_after_begin", message))
+    elif returns > last:
+        faults.append(Fault("/return_on", "too_late", f"return_on {returns} is too far ahead: at most {last}."))
+    return faults
 
 
 def digest(count: int, exclusive_or: int, total: int) -> str:

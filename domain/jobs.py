@@ -1,6 +1,6 @@
 """Jobs: bulk work that is watched, cancelled, taken up again and taken back."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import msgspec
 from domain.shared.errors import Conflict, Invalid, TooManyRequests
 from domain.shared.events import Event
 
-Phase: TypeAlias = Literal["waiting", "split", "load", "render", "finish", "ended"]
+Phase: TypeAlias = Literal["waiting", "planned", "split", "load", "render", "finish", "ended"]
 Ending: TypeAlias = Literal["succeeded", "failed", "cancelled"]
 Step: TypeAlias = Literal["split", "load", "render", "finish"]
 OnCancel: TypeAlias = Literal["keep", "revert"]
@@ -17,7 +17,7 @@ OnCancel: TypeAlias = Literal["keep", "revert"]
 OPEN: Final = ("queued", "running")
 ENDED: Final = ("succeeded", "failed", "cancelled", "undone")
 STATES: Final = (*OPEN, *ENDED)
-KINDS: Final = ("import", "assignment", "undo", "export", "action")
+KINDS: Final = ("import", "assignment", "return", "undo", "export", "action")
 # What can be imported, and whether importing it writes what SRs see.
 IMPORTED: Final = {"retailers": True, "territories": True}
 MAX_FAILURES: Final = 5
@@ -81,6 +81,9 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dry_run(self) -> bool:
+    starts_on: date | None
+    returns_on: date | None
+    return_of: UUID | None
         """Whether it only tells what it would do."""
         return self.mode == "dry_run"
 
@@ -152,6 +155,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job to be queued; `writes_retailers` makes it the organisation's only bulk writer while it runs."""
 
+    starts_on: Annotated[
+        date | None, msgspec.Meta(description="It takes effect when this day begins.", examples=[None])
+    ]
+    returns_on: Annotated[
+        date | None, msgspec.Meta(description="What it lends returns when this day begins.", examples=[None])
+    ]
+    return_of: Annotated[
+        UUID | None, msgspec.Meta(description="The job whose loans this one takes back.", examples=[None])
+    ]
     kind: str
     subject: str
     mode: str = "apply"
@@ -168,6 +180,9 @@ class PlannedChunk(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of the load step; `rows` of it count as not loaded until it is done."""
 
     rows: int
+    starts_on: date | None = None
+    returns_on: date | None = None
+    return_of: UUID | None = None
     params: dict[str, Any]
 
 

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
+from workers.assignments.returns import load_return, split_return
 from workers.assignments.steps import finish_assignment, load_assignment, split_assignment
 from workers.exports.registry import KINDS as EXPORTS
 from workers.exports.steps import finish_export, load_export, split_export
@@ -33,6 +34,9 @@ JOB_KINDS: Final[JobKinds] = MappingProxyType(
         ),
         ("undo", "territories"): JobKind(
             split=split_undo_of_territories, load=load_undo_of_rows, finish=finish_undo, writes_retailers=True
+        ("return", "assignments"): JobKind(
+            split=split_return, load=load_return, finish=finish_assignment, writes_retailers=True
+        ),
         ),
         ("undo", "assignments"): JobKind(
             split=split_undo_of_assignments, load=load_undo_of_assignments, finish=finish_undo, writes_retailers=True

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from workers.book_audit import audit_books
+from workers.due_jobs import start_due_jobs
 from workers.machinery import Machinery
 from workers.retention import tidy
 from workers.sweeper import sweep
@@ -26,6 +27,7 @@ class Every(msgspec.Struct, frozen=True, kw_only=True):
 
 SCHEDULE: tuple[Every, ...] = (
     Every(seconds=2.0, do=sweep),
+    Every(seconds=2.0, do=start_due_jobs),
     Every(seconds=15.0, do=audit_books),
     Every(seconds=300.0, do=tidy),
 )

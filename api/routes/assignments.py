@@ -1,6 +1,7 @@
 """Assignments over HTTP, for admins: see what it would do, then do exactly that."""
 
 import functools
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -68,6 +69,20 @@ class WishBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ]
     to: TargetBody | None
     strategy: Strategy = Strategy.BALANCE
+    effective_on: Annotated[
+        date | None,
+        msgspec.Meta(
+            description="It takes effect when this day begins in the organisation's zone; without it at once.",
+            examples=["2026-12-01"],
+        ),
+    ] = None
+    return_on: Annotated[
+        date | None,
+        msgspec.Meta(
+            description="The retailers are only lent: they return when this day begins in the organisation's zone.",
+            examples=["2026-12-15"],
+        ),
+    ] = None
 
 
 class ExpectBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,7 +122,12 @@ class Assignments(Controller):
 
     @post(status_code=202, operation_id="submitAssignment", summary="Assign retailers", responses=CREATES)
     async def submit(self, caller: NamedDependency[Caller], data: JSONBody[AssignmentBody]) -> Response[SubmittedJob]:
-        """A job does what the preview showed; 409 `drifted` when other retailers or holders are there by now."""
+        """A job does what the preview showed; 409 `drifted` when other retailers or holders are there by now.
+
+        With `effective_on` it plans now and waits for its day (`waiting_for`); until then it can be cancelled. On the
+        day, retailers whose holder has changed since stay as they are and are listed as rejects. With `return_on`
+        another job, of kind `return`, gives the retailers back on that day.
+        """
         command = SubmitAssignment(
             request=_request(data), expect=Expect(count=data.expect.count, digest=data.expect.digest)
         )
@@ -128,4 +148,6 @@ def _request(data: WishBody) -> AssignmentRequest:
         ),
         to=None if data.to is None else tuple(data.to.sr_ids),
         strategy=data.strategy,
+        effective_on=data.effective_on,
+        return_on=data.return_on,
     )

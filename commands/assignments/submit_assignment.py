@@ -8,10 +8,12 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.stores import jobs as job_store
+from adapters.postgres.stores import named_retailers, planned_jobs
 from adapters.postgres.transaction import Tx
 from commands._run import Command
-from domain.assignments import AssignmentRequest, Expect, Weighed, check_holds, checked
+from domain.assignments import AssignmentRequest, Expect, Selection, Weighed, check_holds, checked
 from domain.jobs import JobSubmitted, NewJob
+from domain.shared.days import today
 
 
 class SubmitAssignment(Command, frozen=True, kw_only=True):
@@ -28,11 +30,15 @@ class Weigh(Protocol):
 
 
 async def submit_assignment(command: SubmitAssignment, tx: Tx, *, weigh: Weigh) -> UUID:
-    """The job. Raises UnfitRequest, NothingSelected, UnknownRetailers, UnknownSrs, Drifted."""
-    request = checked(command.request)
+    """The job. Raises UnfitRequest, NothingSelected, UnknownRetailers, UnknownSrs, Drifted, TooManyJobs."""
+    request = checked(command.request, today=today(tx.now, await planned_jobs.zone(tx)))
+    await job_store.check_room(tx)
     weighed = await weigh(tx.conn, tx.tenant_id, request)
     check_holds(command.expect, weighed.expect)
-    params = {"request": msgspec.to_builtins(request), "expect": msgspec.to_builtins(command.expect)}
+    select = request.select
+    named = select.retailer_ids is not None or select.retailer_uids is not None
+    stored = msgspec.structs.replace(request, select=Selection()) if named else request
+    params = {"request": msgspec.to_builtins(stored), "expect": msgspec.to_builtins(command.expect)}
     new = NewJob(
         kind="assignment",
         subject="assignments",
@@ -40,7 +46,11 @@ async def submit_assignment(command: SubmitAssignment, tx: Tx, *, weigh: Weigh) 
         params=params,
         total=command.expect.count,
         unit="retailers",
+        starts_on=request.effective_on,
+        returns_on=request.return_on,
     )
     job = await job_store.insert_job(tx, new)
+    if named:
+        await named_retailers.insert(tx, job.id, select)
     tx.emit(JobSubmitted(job_id=job.id))
     return job.id

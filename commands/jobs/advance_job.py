@@ -12,7 +12,8 @@ from adapters.postgres.stores.chunks import Tally
 from adapters.postgres.transaction import Tx
 from commands._run import Command
 from commands.jobs._ending import end_job
-from domain.jobs import ENDED, JobRow, PlannedChunk, decided_ending, next_phase
+from commands.jobs._planned import day_to_wait_for
+from domain.jobs import ENDED, JobRow, Phase, PlannedChunk, decided_ending, next_phase
 
 # So many chunks of one job are with the workers at a time: every organisation's job gets on.
 CHUNKS_AT_ONCE = 4
@@ -45,6 +46,9 @@ async def advance_job(command: AdvanceJob, tx: Tx) -> Advanced:
         job, tally = await _decide(tx, job)
         if tally.open:
             if job.phase == "split" and tally.split_done:
+                if (day := await day_to_wait_for(tx, job, planned=True)) is not None:
+                    await _wait(tx, job, "planned", day)
+                    return Advanced(ended=False)
                 await job_store.update(tx, job.id, phase="load")
             room = max(0, CHUNKS_AT_ONCE - tally.running)
             return Advanced(ended=False, to_send=await chunk_store.due(tx, job.id, limit=room))
@@ -54,12 +58,19 @@ async def advance_job(command: AdvanceJob, tx: Tx) -> Advanced:
 
 
 async def _start(tx: Tx, job: JobRow) -> JobRow:
+    if (day := await day_to_wait_for(tx, job, planned=job.phase == "planned")) is not None:
+        return await _wait(tx, job, "planned", day)
     if job.writes_retailers and (first := await job_store.take_turn(tx, job)) is not None:
-        sentence = f"job {first.id}"
-        return job if job.waiting_for == sentence else await job_store.update(tx, job.id, waiting_for=sentence)
+        return await _wait(tx, job, "waiting", f"job {first.id}")
     if not await chunk_store.exist(tx, job.id):
         await job_store.plan_chunks(tx, job.id, [PlannedChunk(rows=0, params={})], step="split")
     return await job_store.update(tx, job.id, state="running", phase="split", started_at=tx.now, waiting_for=None)
+
+
+async def _wait(tx: Tx, job: JobRow, phase: Phase, waiting_for: str) -> JobRow:
+    if (job.state, job.phase, job.waiting_for) == ("queued", phase, waiting_for):
+        return job
+    return await job_store.update(tx, job.id, state="queued", phase=phase, waiting_for=waiting_for)
 
 
 async def _decide(tx: Tx, job: JobRow) -> tuple[JobRow, Tally]:

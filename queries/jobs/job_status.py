@@ -1,7 +1,7 @@
 """A job as it is watched: how far, how fast, how long still, and what became of its rows."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -49,6 +49,9 @@ class _Row(msgspec.Struct, kw_only=True):
     error: JobError | None
     undo_of: UUID | None
     undone_by: UUID | None
+    starts_on: date | None
+    returns_on: date | None
+    return_of: UUID | None
     rejects_key: str | None
     result_key: str | None
     before_images_until: datetime | None
@@ -135,7 +138,7 @@ def _job(row: _Row, pieces: dict[int, PieceProgress]) -> Job:
     here = f"/api/v1/jobs/{row.id}"
     kept = row.before_images_until is not None and row.before_images_until > row.now
     undoable = kept and ended and row.state != "undone"
-    nobody = not ended and not row.alive and not row.running
+    nobody = not ended and not row.alive and not row.running and row.phase != "planned"
     shared = {name: getattr(row, name) for name in Job.__struct_fields__ if name in _Row.__struct_fields__}
     if nobody:
         shared["waiting_for"] = NOBODY_WORKS

@@ -4,6 +4,7 @@ import functools
 import operator
 import uuid
 from collections import Counter
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,7 @@ from domain.assignments import (
     shares,
 )
 
+TODAY = date(2026, 11, 21)
 SRS = [uuid.UUID(int=number) for number in range(1, 6)]
 loads = st.lists(st.integers(0, 30), min_size=1, max_size=8)
 
@@ -115,11 +117,11 @@ def test_what_no_longer_holds_is_told_with_what_is_there() -> None:
 )
 def test_requests_whose_parts_do_not_go_together_are_refused(request_: AssignmentRequest, pointer: str) -> None:
     with pytest.raises(UnfitRequest) as refused:
-        checked(request_)
+        checked(request_, today=TODAY)
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
 
 
 def test_everybody_and_everything_counts_once() -> None:
     request = AssignmentRequest(select=Selection(retailer_uids=("B", "A", "B")), to=(SRS[2], SRS[0], SRS[2]))
-    once = checked(request)
+    once = checked(request, today=TODAY)
     assert (once.to, once.select.retailer_uids) == ((SRS[0], SRS[2]), ("B", "A"))

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import operator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 import msgspec
 import polars as pl
 
-from adapters.postgres.stores import assignments_bulk
+from adapters.postgres.stores import assignments_bulk, loans, named_retailers
 from adapters.postgres.stores import jobs as job_store
 from adapters.postgres.transaction import Tx
 from domain.assignments import (
@@ -53,7 +54,8 @@ async def split_assignment(work: Work) -> None:
             await check_targets(tx.conn, tx.tenant_id, request.to or ())
         except UnknownSrs as refused:
             raise JobFailed(refused.code, refused.message) from refused
-        query = await selected(tx.conn, tx.tenant_id, request.select)
+        select = await named_retailers.get(tx, work.job.id) or request.select
+        query = await selected(tx.conn, tx.tenant_id, select)
         await assignments_bulk.write_selection(tx, query, path)
         frame = await asyncio.to_thread(pl.read_csv, path, has_header=False, schema=_SELECTED)
         held = await asyncio.to_thread(_held, frame)
@@ -74,16 +76,25 @@ async def load_assignment(work: Work) -> None:
     csv = await asyncio.to_thread(path.read_bytes)
     async with work.fenced() as tx:
         await assignments_bulk.stage_moves(tx, csv)
-        await move_staged(work, tx, _SENTENCES)
+        await move_staged(work, tx, _SENTENCES, then=_lending(work))
     await tell_planner(work, ["assignments"])
 
 
-async def move_staged(work: Work, tx: Tx, sentences: dict[str, str], *, code: str | None = None) -> None:
-    """Make the staged moves and complete the chunk; `code` stands for every reason not to move, if given."""
+async def move_staged(
+    work: Work,
+    tx: Tx,
+    sentences: dict[str, str],
+    *,
+    code: str | None = None,
+    then: Callable[[Tx], Awaitable[None]] | None = None,
+) -> None:
+    """Make the staged moves, then `then`, and complete the chunk; `code` stands for every reason not to move."""
     exceptions = await assignments_bulk.take_out_exceptions(tx)
     moved = await assignments_bulk.move(tx, job_id=work.job.id, chunk=work.chunk.number)
     if moved.created or moved.updated:
         tx.emit(RetailersAssigned(job_id=work.job.id, chunk=work.chunk.number))
+        if then is not None:
+            await then(tx)
     faults = await keep_left_out(
         work, (LeftOut(one.uid, one.name, code or one.reason, sentences[one.reason]) for one in exceptions)
     )
@@ -95,6 +106,12 @@ async def move_staged(work: Work, tx: Tx, sentences: dict[str, str], *, code: st
         faults=faults,
     )
     await work.complete(tx, counts)
+
+
+def _lending(work: Work) -> Callable[[Tx], Awaitable[None]] | None:
+    if work.job.returns_on is None:
+        return None
+    return functools.partial(loans.lend, job_id=work.job.id)
 
 
 async def finish_assignment(work: Work) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from adapters.postgres.copy import copy_csv, copy_out_csv
 from adapters.postgres.statistics import mind_statistics
+from adapters.postgres.stores import loans
 from adapters.postgres.stores._staging import stage_rows
 from adapters.postgres.stores.before_images import PageOfImages
 from adapters.postgres.transaction import Tx
@@ -85,6 +86,21 @@ async def stage_wishes(tx: Tx, columns: Sequence[tuple[str, str]], csv: bytes) -
     await tx.conn.execute(sa.text(_WISHES), tenant)
     await _index_staged(tx)
     return list((await tx.conn.execute(sa.text(_UNKNOWN), tenant)).scalars())
+
+
+async def stage_loans(tx: Tx, job_id: UUID, page: PageOfImages) -> None:
+    """Stage the returns of what the job has lent."""
+    await _make_staged(tx)
+    await loans.stage_returns(tx, job_id, page)
+    await _index_staged(tx)
+
+
+async def live_uids(tx: Tx, uids: Sequence[str]) -> list[str]:
+    """Those of `uids` that a retailer has who can be assigned."""
+    query = sa.text(
+        "SELECT uid FROM retailers WHERE tenant_id = :tenant_id AND uid = ANY(:uids) AND deleted_at IS NULL"
+    )
+    return list((await tx.conn.execute(query, {"tenant_id": tx.tenant_id, "uids": list(uids)})).scalars())
 
 
 async def take_out_exceptions(tx: Tx, *, lock: bool = True) -> list[Unmoved]:

@@ -62,6 +62,7 @@ async def update(tx: Tx, job_id: UUID, **changes: Any) -> JobRow:  # noqa: ANN40
 async def take_turn(tx: Tx, job: JobRow) -> JobRow | None:
     """The bulk writer that goes before `job`: one that runs, or has waited longer; None when it is its turn.
 
+    One that waits for a day keeps nobody waiting.
     Nobody else of the organisation decides this until the transaction ends.
     """
     await tx.conn.execute(
@@ -71,7 +72,7 @@ async def take_turn(tx: Tx, job: JobRow) -> JobRow | None:
     query = (
         sa.select(jobs)
         .where(jobs.c.tenant_id == tx.tenant_id, jobs.c.state.in_(("queued", "running")))
-        .where(jobs.c.writes_retailers, jobs.c.id != job.id, before)
+        .where(jobs.c.writes_retailers, jobs.c.id != job.id, before, jobs.c.phase != "planned")
         .order_by(jobs.c.state.desc(), jobs.c.id)
         .limit(1)
     )
@@ -80,14 +81,16 @@ async def take_turn(tx: Tx, job: JobRow) -> JobRow | None:
 
 
 async def waiting(tx: Tx) -> list[UUID]:
-    """The organisation's queued jobs, the oldest first."""
-    query = sa.select(jobs.c.id).where(jobs.c.tenant_id == tx.tenant_id, jobs.c.state == "queued").order_by(jobs.c.id)
+    """The organisation's queued jobs, the oldest first; not those that wait for a day."""
+    queued = (jobs.c.state == "queued", jobs.c.phase != "planned")
+    query = sa.select(jobs.c.id).where(jobs.c.tenant_id == tx.tenant_id, *queued).order_by(jobs.c.id)
     return list((await tx.conn.execute(query)).scalars())
 
 
 async def open_jobs(tx: Tx) -> list[tuple[UUID, UUID]]:
-    """(tenant, job) of every job of all organisations that has not ended."""
-    query = sa.select(jobs.c.tenant_id, jobs.c.id).where(jobs.c.state.in_(("queued", "running"))).order_by(jobs.c.id)
+    """(tenant, job) of every job of all organisations that has not ended and does not wait for a day."""
+    query = sa.select(jobs.c.tenant_id, jobs.c.id).where(jobs.c.state.in_(OPEN), jobs.c.phase != "planned")
+    query = query.order_by(jobs.c.id)
     return [(row.tenant_id, row.id) for row in await tx.conn.execute(query)]
 
 
