@@ -75,15 +75,15 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     on_cancel: OnCancel | None
     undo_of: UUID | None
     undone_by: UUID | None
+    starts_on: date | None
+    returns_on: date | None
+    return_of: UUID | None
     rejects_key: str | None
     result_key: str | None
     before_images_until: datetime | None
 
     @property
     def dry_run(self) -> bool:
-    starts_on: date | None
-    returns_on: date | None
-    return_of: UUID | None
         """Whether it only tells what it would do."""
         return self.mode == "dry_run"
 
@@ -149,12 +149,6 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     error: Annotated[JobError | None, msgspec.Meta(examples=[None])]
     undo_of: Annotated[UUID | None, msgspec.Meta(examples=[None])]
     undone_by: Annotated[UUID | None, msgspec.Meta(examples=[None])]
-    links: Links
-
-
-class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job to be queued; `writes_retailers` makes it the organisation's only bulk writer while it runs."""
-
     starts_on: Annotated[
         date | None, msgspec.Meta(description="It takes effect when this day begins.", examples=[None])
     ]
@@ -164,6 +158,12 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     return_of: Annotated[
         UUID | None, msgspec.Meta(description="The job whose loans this one takes back.", examples=[None])
     ]
+    links: Links
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job to be queued; `writes_retailers` makes it the organisation's only bulk writer while it runs."""
+
     kind: str
     subject: str
     mode: str = "apply"
@@ -174,15 +174,15 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None = None
     unit: str = "rows"
     undo_of: UUID | None = None
+    starts_on: date | None = None
+    returns_on: date | None = None
+    return_of: UUID | None = None
 
 
 class PlannedChunk(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of the load step; `rows` of it count as not loaded until it is done."""
 
     rows: int
-    starts_on: date | None = None
-    returns_on: date | None = None
-    return_of: UUID | None = None
     params: dict[str, Any]
 
 

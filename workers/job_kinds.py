@@ -29,14 +29,14 @@ JOB_KINDS: Final[JobKinds] = MappingProxyType(
         ("assignment", "assignments"): JobKind(
             split=split_assignment, load=load_assignment, finish=finish_assignment, writes_retailers=True
         ),
+        ("return", "assignments"): JobKind(
+            split=split_return, load=load_return, finish=finish_assignment, writes_retailers=True
+        ),
         ("undo", "retailers"): JobKind(
             split=split_undo_of_retailers, load=load_undo_of_rows, finish=finish_undo, writes_retailers=True
         ),
         ("undo", "territories"): JobKind(
             split=split_undo_of_territories, load=load_undo_of_rows, finish=finish_undo, writes_retailers=True
-        ("return", "assignments"): JobKind(
-            split=split_return, load=load_return, finish=finish_assignment, writes_retailers=True
-        ),
         ),
         ("undo", "assignments"): JobKind(
             split=split_undo_of_assignments, load=load_undo_of_assignments, finish=finish_undo, writes_retailers=True
