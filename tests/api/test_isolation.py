@@ -16,6 +16,7 @@ import pytest
 
 from tests.api.conftest import PASSWORD, Login
 from tests.builders.organisations import add_user, found
+from tests.builders.pushes import item
 from tests.conftest import Database
 
 MARK = "LEAKED-4711"
@@ -77,6 +78,11 @@ async def victim(database: Database, login: Login) -> Victim:
         # The victim has read their own list, so that their book is there before anybody else asks for it.
         sr = await login(founded.sr_login)
         assert (await sr.get("/api/v1/sr/retailers")).json()["count"] == 1
+        # One change that was made, one that was refused and is shown to the victim's admin.
+        pushed = [item(retailer, points=7), item(uuid.uuid4(), notes=MARK)]
+        answer = await sr.post("/api/v1/sr/sync", json={"changes": pushed})
+        assert [one["status"] for one in answer.json()["results"]] == ["applied", "rejected"]
+        assert MARK in (await admin.get("/api/v1/sync-rejects")).text
         rows = await checksums(connection, founded.tenant_id, founded.sr_id)
     finally:
         await connection.close()
@@ -89,12 +95,13 @@ async def victim(database: Database, login: Login) -> Victim:
 
 
 async def checksums(connection: asyncpg.Connection, tenant_id: uuid.UUID, sr_id: uuid.UUID) -> dict[str, str]:
-    """Every row of the organisation, as one digest a table; of books, users and sessions only the victim's."""
+    """Every row of the organisation, as one digest a table; of what each SR has for themself only the victim's."""
     digest = "SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), ''))"
     found = {
         table: await connection.fetchval(f"{digest} FROM {table} t WHERE tenant_id = $1", tenant_id) for table in TABLES
     }
-    for table, column in {"books": "sr_id", "book_entries": "sr_id", "users": "id", "sessions": "user_id"}.items():
+    columns = dict.fromkeys(("books", "book_entries", "pushed_changes", "sync_rejects"), "sr_id")
+    for table, column in {**columns, "users": "id", "sessions": "user_id"}.items():
         of_the_victim = f"{digest} FROM {table} t WHERE tenant_id = $1 AND {column} = $2"
         found[table] = await connection.fetchval(of_the_victim, tenant_id, sr_id)
     return found
@@ -127,10 +134,10 @@ async def strangers(database: Database, login: Login, victim: Victim) -> dict[st
 
 def calls(document: dict[str, Any], ids: dict[str, str]) -> Iterator[Call]:
     """Every operation with every id in every place that takes one."""
-    for path, item in document["paths"].items():
+    for path, operations in document["paths"].items():
         if not path.startswith("/api/v1/") or path.startswith(SKIPPED):
             continue
-        for method, operation in item.items():
+        for method, operation in operations.items():
             parameters = [one for one in operation.get("parameters", []) if "$ref" not in one]
             places = [one["name"] for one in parameters if one["in"] == "path"]
             for chosen in itertools.product(ids.values(), repeat=len(places)):
@@ -195,12 +202,18 @@ async def test_sql_as_the_sr_role_sees_only_the_srs_rows(database: Database, vic
             assert await connection.fetchval("SELECT count(*) FROM users") == 1
         async with connection.transaction():
             await _become(connection, "haat_sr", victim.tenant_id, uuid.uuid4())
-            for table in ("retailers", "assignments", "users", "sessions", "books", "book_entries"):
+            for table in ("retailers", "assignments", "users", "sessions", "books", "book_entries", "pushed_changes"):
                 assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
-            for table in ("jobs", "before_images", "outbox", "chunks"):
+            for table in ("jobs", "before_images", "outbox", "chunks", "sync_rejects"):
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
                     async with connection.transaction():
                         await connection.fetchval(f"SELECT count(*) FROM {table}")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(
+                    "INSERT INTO sync_rejects (tenant_id, id, sr_id, code, message, digest)"
+                    " VALUES ($1, uuidv7(), $2, 'c', 'm', 'd')",
+                    victim.tenant_id, uuid.UUID(victim.ids["sr_id"]),
+                )  # fmt: skip
     finally:
         await connection.close()
 
