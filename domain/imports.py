@@ -1,5 +1,7 @@
 """What can be wrong with an uploaded file and its rows: stable codes, and sentences for the people who fix them."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from domain.shared.text import shown
@@ -9,10 +11,18 @@ SUPERSEDED: Final = "superseded"
 NEEDED_TO_CREATE: Final = "needed_to_create"
 UNKNOWN_TERRITORY: Final = "unknown_territory"
 AMBIGUOUS_TERRITORY: Final = "ambiguous_territory"
+UNKNOWN_REGION: Final = "unknown_region"
+UNKNOWN_AREA: Final = "unknown_area"
 UNKNOWN_DISTRIBUTOR: Final = "unknown_distributor"
 AMBIGUOUS_DISTRIBUTOR: Final = "ambiguous_distributor"
 REGION_MISMATCH: Final = "region_mismatch"
 AREA_MISMATCH: Final = "area_mismatch"
+UNKNOWN_RETAILER: Final = "unknown_retailer"
+UNKNOWN_SR: Final = "unknown_sr"
+SR_UNAVAILABLE: Final = "sr_unavailable"
+UNKNOWN_ROLE: Final = "unknown_role"
+OWN_ACCOUNT: Final = "own_account"
+HOLDS_RETAILERS: Final = "in_use"
 CONTRADICTION: Final = "contradicts_other_row"
 BROKEN_QUOTES: Final = "broken_quotes"
 TOO_MANY_CELLS: Final = "too_many_cells"
@@ -26,6 +36,12 @@ NOT_YES_OR_NO: Final = "not_yes_or_no"
 TOO_MANY_ROUTES: Final = "too_many_routes"
 
 _LISTED = 40
+_UNKNOWN: Final = {
+    "territory": UNKNOWN_TERRITORY,
+    "distributor": UNKNOWN_DISTRIBUTOR,
+    "region": UNKNOWN_REGION,
+    "area": UNKNOWN_AREA,
+}
 
 
 class FileRefused(Exception):  # noqa: N818  it says what happened to the file
@@ -129,13 +145,18 @@ def quote_not_closed(row: int, line: int, within: int | None = None) -> FileRefu
     )
 
 
-def missing_columns(missing: list[str], found: list[str]) -> FileRefused:
+def missing_columns(
+    missing: list[str], found: list[str], *, likely: Mapping[str, str] = MappingProxyType({}), note: str = ""
+) -> FileRefused:
+    """`likely` are names of the header by what they may have been meant for; `note` tells where the header stands."""
     noun = "column" if len(missing) == 1 else "columns"
-    return FileRefused(
-        "missing_column",
-        f"The file lacks the {noun} {_list(missing)}; its header has: {_list(found) or 'nothing'}."
-        " Name the columns in the first line.",
+    guesses = ", ".join(f"{shown(given)} for {meant}" for meant, given in likely.items())
+    parts = (
+        f"The file lacks the {noun} {_list(missing)}; its header has: {_list(found) or 'nothing'}.",
+        f"Did you mean {guesses}?" if guesses else "Name the columns in the first line.",
+        note,
     )
+    return FileRefused("missing_column", " ".join(part for part in parts if part))
 
 
 def duplicate_columns(names: list[str]) -> FileRefused:
@@ -148,9 +169,11 @@ def too_many_columns(found: int, limit: int) -> FileRefused:
     return FileRefused("too_many_columns", f"The header has {found} columns; at most {limit} are possible.")
 
 
-def unknown_columns_ignored(names: list[str]) -> str:
+def unknown_columns_ignored(names: list[str], likely: Mapping[str, str]) -> str:
+    """`likely` are names of the header by the column that they may have been meant for."""
     noun = "column was" if len(names) == 1 else "columns were"
-    return f"Unknown {noun} ignored: {_list(names)}."
+    guesses = ", ".join(f"{meant} by {shown(given)}" for meant, given in likely.items())
+    return f"Unknown {noun} ignored: {_list(names)}." + (f" Did you mean {guesses}?" if guesses else "")
 
 
 def read_as_windows_1252() -> str:
@@ -158,7 +181,15 @@ def read_as_windows_1252() -> str:
 
 
 def other_sheets_ignored(read: str, others: int) -> str:
-    return f"Only the sheet {shown(read)} was read; {others} more with data were ignored."
+    rest = "1 more with data was ignored" if others == 1 else f"{others} more with data were ignored"
+    return f"Only the sheet {shown(read)} was read; {rest}."
+
+
+def only_first_sheet(read: str) -> str:
+    return (
+        f"Only the first sheet with data is read, here {shown(read)}:"
+        " move the sheet with the table to the first place, or delete the others."
+    )
 
 
 def required(column: str) -> str:
@@ -194,14 +225,14 @@ def still_superseded() -> RowFault:
 
 def gone(column: str) -> RowFault:
     """A reference that was there when the file was read and is not any more."""
-    code = UNKNOWN_DISTRIBUTOR if column == "distributor" else UNKNOWN_TERRITORY
-    return RowFault(column, code, f"The {column} was deleted while the file was being loaded: choose another one.")
+    return RowFault(
+        column, _UNKNOWN[column], f"The {column} was deleted while the file was being loaded: choose another one."
+    )
 
 
-def unknown_reference(column: str, value: str, suggestion: str | None) -> RowFault:
-    hint = f"did you mean {shown(suggestion)}?" if suggestion else f"create it first, or give the {column}'s code."
-    code = UNKNOWN_DISTRIBUTOR if column == "distributor" else UNKNOWN_TERRITORY
-    return RowFault(column, code, f"There is no {column} {shown(value)}: {hint}")
+def unknown_reference(column: str, value: str, suggestions: Sequence[str]) -> RowFault:
+    hint = did_you_mean(suggestions) or f"create it first, or give the {column}'s code."
+    return RowFault(column, _UNKNOWN[column], f"There is no {column} {shown(value)}: {hint}")
 
 
 def ambiguous_reference(column: str, value: str, codes: list[str]) -> RowFault:
@@ -211,13 +242,62 @@ def ambiguous_reference(column: str, value: str, codes: list[str]) -> RowFault:
     )
 
 
-def other_parent(column: str, value: str, territory: str, actual: str) -> RowFault:
+def other_parent(column: str, value: str, territory: str, actual: str, suggestions: Sequence[str]) -> RowFault:
     code = REGION_MISMATCH if column == "region" else AREA_MISMATCH
+    hint = did_you_mean(suggestions) or "correct one of them."
+    return RowFault(
+        column, code, f"Territory {shown(territory)} belongs to {column} {shown(actual)}, not {shown(value)}: {hint}"
+    )
+
+
+def unknown_retailer(uid: str) -> RowFault:
+    return RowFault(
+        "uid", UNKNOWN_RETAILER, f"There is no retailer {shown(uid)}: correct the uid, or import the retailer first."
+    )
+
+
+def unknown_sr(login: str, suggestions: Sequence[str]) -> RowFault:
+    hint = did_you_mean(suggestions) or "correct the login, or create the user first."
+    return RowFault("sr_login", UNKNOWN_SR, f"There is no user {shown(login)}: {hint}")
+
+
+def sr_unavailable(login: str, *, is_sr: bool) -> RowFault:
+    fault = "is disabled: enable them first, or choose another SR" if is_sr else "is not an SR: choose an SR"
+    return RowFault("sr_login", SR_UNAVAILABLE, f"{shown(login)} {fault}.")
+
+
+def sr_gone() -> RowFault:
+    """An SR who was one when the file was read and is not any more."""
+    return RowFault(
+        "sr_login", SR_UNAVAILABLE, "This SR was disabled while the file was being loaded: choose another one."
+    )
+
+
+def own_account(column: str, login: str) -> RowFault:
     return RowFault(
         column,
-        code,
-        f"Territory {shown(territory)} belongs to {column} {shown(actual)}, not {shown(value)}: correct one of them.",
+        OWN_ACCOUNT,
+        f"{shown(login)} is your own account, which you cannot disable or give another role: ask another admin.",
     )
+
+
+def holds_retailers(column: str, login: str, held: int) -> RowFault:
+    noun = "retailer" if held == 1 else "retailers"
+    return RowFault(
+        column,
+        HOLDS_RETAILERS,
+        f"{shown(login)} holds {held:,} {noun} and so stays an SR: assign them to somebody else first.",
+    )
+
+
+def without_password() -> str:
+    """The warning of a job that created users."""
+    return "New users have no password: nobody can log in as one of them before an admin has set it."
+
+
+def did_you_mean(suggestions: Sequence[str]) -> str:
+    """The question at the end of a sentence; nothing without suggestions."""
+    return f"did you mean {' or '.join(shown(one) for one in suggestions)}?" if suggestions else ""
 
 
 def contradiction(column: str, value: str, group: str, other: str, row: int) -> RowFault:

@@ -19,7 +19,13 @@ ENDED: Final = ("succeeded", "failed", "cancelled", "undone")
 STATES: Final = (*OPEN, *ENDED)
 KINDS: Final = ("import", "assignment", "return", "undo", "export", "action")
 # What can be imported, and whether importing it writes what SRs see.
-IMPORTED: Final = {"retailers": True, "territories": True}
+IMPORTED: Final = {
+    "retailers": True,
+    "territories": True,
+    "distributors": True,
+    "users": False,
+    "assignments": True,
+}
 MAX_FAILURES: Final = 5
 # Of one organisation: so many jobs may wait and run, and so many of them run at once.
 MAX_OPEN: Final = 500

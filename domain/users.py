@@ -10,11 +10,12 @@ import msgspec
 from domain.shared.actor import Role
 from domain.shared.errors import Conflict, Fault, Invalid
 from domain.shared.events import Event
-from domain.shared.text import MAX_NAME_LENGTH, text_fault
+from domain.shared.text import MAX_NAME_LENGTH, TextFault, text_fault
 
 MAX_LOGIN_LENGTH: Final = 200
 SHORTEST_PASSWORD: Final = 8
 LONGEST_PASSWORD: Final = 200
+HAS_SPACES: Final = "has_spaces"
 
 _SPACE = re.compile(r"\s")
 
@@ -68,7 +69,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserCreated(Event, frozen=True, kw_only=True, tag="users.user_created.v1"):
-    """A user is there and can log in."""
+    """A user is there; those from a file cannot log in before they are given a password."""
 
     user_id: UUID
     role: Role
@@ -96,11 +97,16 @@ def new_login(login: str) -> str:
     canonical = canonical_login(login)
     if not canonical:
         raise _refused("/login", "empty", "The login is empty.")
-    if _SPACE.search(canonical):
-        raise _refused("/login", "has_spaces", "A login has no spaces in it, such as rahima@acme.example.")
-    if (fault := text_fault(canonical, max_length=MAX_LOGIN_LENGTH)) is not None:
-        raise _refused("/login", fault.code, f"login: {fault.message}")
+    if (fault := login_fault(canonical)) is not None:
+        raise _refused("/login", fault.code, f"login {fault.message}")
     return canonical
+
+
+def login_fault(canonical: str) -> TextFault | None:
+    """Why nobody could log in with a canonical login that is not empty; None when somebody could."""
+    if _SPACE.search(canonical):
+        return TextFault(HAS_SPACES, "has spaces in it: write it without any, such as rahima@acme.example.")
+    return text_fault(canonical, max_length=MAX_LOGIN_LENGTH)
 
 
 def new_name(name: str) -> str:
@@ -108,7 +114,7 @@ def new_name(name: str) -> str:
     if not name.strip():
         raise _refused("/name", "empty", "The name is empty.")
     if (fault := text_fault(name, max_length=MAX_NAME_LENGTH)) is not None:
-        raise _refused("/name", fault.code, f"name: {fault.message}")
+        raise _refused("/name", fault.code, f"name {fault.message}")
     return name
 
 

@@ -15,7 +15,7 @@ def searched(q: str | None, parameter: str) -> str | None:
     if q is None or not (text := unicodedata.normalize("NFC", q.strip())):
         return None
     if (fault := text_fault(text, max_length=MAX_Q_LENGTH)) is not None:
-        message = f"{parameter}: {fault.message}"
+        message = f"{parameter} {fault.message}"
         raise Malformed(message, faults=[Fault(parameter, fault.code, message)])
     return text
 

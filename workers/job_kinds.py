@@ -14,18 +14,23 @@ from workers.undo.steps import (
     load_undo_of_assignments,
     load_undo_of_rows,
     split_undo_of_assignments,
+    split_undo_of_distributors,
     split_undo_of_retailers,
     split_undo_of_territories,
 )
+from workers.undo.users import load_undo_of_users, split_undo_of_users
 
 _IMPORT: Final = JobKind(split=split_import, load=load_import, finish=finish_import, writes_retailers=True)
 
-# Territories count as writers of retailers: their names stand in the books.
+# Territories and distributors count as writers of retailers: their names stand in the books.
 JOB_KINDS: Final[JobKinds] = MappingProxyType(
     {
         **{("export", name): JobKind(split=split_export, load=load_export, finish=finish_export) for name in EXPORTS},
         ("import", "retailers"): _IMPORT,
         ("import", "territories"): _IMPORT,
+        ("import", "distributors"): _IMPORT,
+        ("import", "users"): JobKind(split=split_import, load=load_import, finish=finish_import),
+        ("import", "assignments"): _IMPORT,
         ("assignment", "assignments"): JobKind(
             split=split_assignment, load=load_assignment, finish=finish_assignment, writes_retailers=True
         ),
@@ -38,6 +43,10 @@ JOB_KINDS: Final[JobKinds] = MappingProxyType(
         ("undo", "territories"): JobKind(
             split=split_undo_of_territories, load=load_undo_of_rows, finish=finish_undo, writes_retailers=True
         ),
+        ("undo", "distributors"): JobKind(
+            split=split_undo_of_distributors, load=load_undo_of_rows, finish=finish_undo, writes_retailers=True
+        ),
+        ("undo", "users"): JobKind(split=split_undo_of_users, load=load_undo_of_users, finish=finish_undo),
         ("undo", "assignments"): JobKind(
             split=split_undo_of_assignments, load=load_undo_of_assignments, finish=finish_undo, writes_retailers=True
         ),

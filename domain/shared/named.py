@@ -67,7 +67,7 @@ def code_faults(member: str, code: str) -> Iterator[Fault]:
     if not code:
         yield Fault(f"/{member}", REQUIRED, f"The {member} is only spaces: write one.")
     elif (fault := text_fault(code, max_length=MAX_CODE_LENGTH)) is not None:
-        yield Fault(f"/{member}", fault.code, f"{member}: {fault.message}")
+        yield Fault(f"/{member}", fault.code, f"{member} {fault.message}")
 
 
 def name_faults(member: str, name: str) -> Iterator[Fault]:
@@ -75,7 +75,7 @@ def name_faults(member: str, name: str) -> Iterator[Fault]:
     if not name.strip():
         yield Fault(f"/{member}", REQUIRED, f"The {member} is only spaces: write one.")
     elif (fault := text_fault(name, max_length=MAX_NAME_LENGTH)) is not None:
-        yield Fault(f"/{member}", fault.code, f"{member}: {fault.message}")
+        yield Fault(f"/{member}", fault.code, f"{member} {fault.message}")
 
 
 def refuse(faults: list[Fault]) -> None:

@@ -27,7 +27,7 @@ _SHOWN = 80
 
 
 class TextFault(NamedTuple):
-    """Why a text is not taken: a stable code and a sentence for whoever typed it."""
+    """Why a text is not taken: a stable code, and the rest of a sentence that begins with what is wrong."""
 
     code: str
     message: str
@@ -47,13 +47,13 @@ def text_fault(value: str, *, max_length: int, multiline: bool = False) -> TextF
 
 
 def not_admissible(character: str) -> str:
-    """The sentence about one character that cannot be stored."""
-    return f"Contains the character U+{ord(character):04X}, which cannot be stored: delete it."
+    """What to say after the name of a field with a character that cannot be stored."""
+    return f"contains the character U+{ord(character):04X}, which cannot be stored: delete it."
 
 
 def too_long(length: int, max_length: int) -> str:
-    """The sentence about a text over its limit."""
-    return f"Is {length} characters long; at most {max_length} are possible."
+    """What to say after the name of a field whose text is over its limit."""
+    return f"is {length} characters long; at most {max_length} are possible."
 
 
 def canonical_code(value: str) -> str:

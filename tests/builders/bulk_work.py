@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.files import Files
@@ -20,6 +21,8 @@ from domain.jobs import JobFailed, JobRow, NewJob
 from domain.shared.actor import Actor, Power, worker_actor
 from workers.job_kinds import JOB_KINDS
 from workers.jobs.work import Chunk, Work
+
+_ATTEMPT = sa.text("SELECT attempt FROM chunks WHERE job_id = :job_id AND number = :number")
 
 
 async def _unheard(_done: int, _total: int | None, _unit: str | None) -> None:
@@ -91,6 +94,12 @@ class BulkWork:
                         tx, job_id, number, attempt=work.chunk.attempt, error=f"{failed.code}: {failed.message}",
                         again_in_s=None,
                     )  # fmt: skip
+
+    async def try_again(self, job_id: uuid.UUID, number: int) -> None:
+        """The chunk's attempt has failed by the fault of the moment; it is due again."""
+        async with transaction(self.engine, worker_actor(self.tenant_id)) as tx:
+            attempt = (await tx.conn.execute(_ATTEMPT, {"job_id": job_id, "number": number})).scalar_one()
+            await chunk_store.fail(tx, job_id, number, attempt=attempt, error="", again_in_s=0.0, counts=False)
 
     async def claim(self, job_id: uuid.UUID, number: int, *, scratch: Path) -> Work:
         async with transaction(self.engine, worker_actor(self.tenant_id)) as tx:

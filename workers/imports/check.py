@@ -1,27 +1,30 @@
 """Check all columns of all rows of a batch at once: what may be loaded, and what is rejected with all its faults."""
 
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
 from domain import imports
 from workers.imports.cells import is_clear, said, unguarded_column
 from workers.imports.columns import Text
+from workers.imports.doubts import doubts
 from workers.imports.headers import Header
 from workers.imports.kinds import Column, Kind, Rule, Setting
 from workers.imports.records import Batch
 from workers.imports.references import Resolution
-from workers.imports.rejects import REJECT_SCHEMA, reject_frame
-
-_SEPARATOR: Final = " | "
+from workers.imports.rejects import REJECT_SCHEMA, SEPARATOR, reject_frame
 
 
 class Checked(NamedTuple):
-    """`good` has the kind's staging columns as text, `rejects` the columns of a file of rejects."""
+    """`good` has the kind's staging columns as text, `rejects` the columns of a file of rejects.
+
+    `doubts` are those of the rejects whose keys must be looked up to know all that is wrong with them.
+    """
 
     good: pl.DataFrame
     rejects: pl.DataFrame
+    doubts: pl.DataFrame
 
 
 class Checker:
@@ -52,7 +55,7 @@ class Checker:
         if faulty.height:
             rejects.append(self._rejected(faulty))
             coded = coded.filter(pl.all_horizontal(pl.col(codes).is_null()))
-        return Checked(coded.select(self._staged()), pl.concat(rejects))
+        return Checked(coded.select(self._staged()), pl.concat(rejects), doubts(self._kind, faulty))
 
     def _values(self, cells: pl.DataFrame) -> pl.DataFrame:
         given = cells.select(
@@ -121,7 +124,8 @@ class Checker:
                 pl.when(rule.bad).then(said(pl.when(rule.bad).then(rule.shows), rule.sentence))
                 for rule in self._rules[column.name]
             ]
-            messages.append(pl.coalesce(*told, self._found(column, "found_message")).alias(f"message.{column.name}"))
+            message = pl.coalesce(*told, self._found(column, "found_message"))
+            messages.append(message.str.replace_all(SEPARATOR, "|", literal=True).alias(f"message.{column.name}"))
         frame = faulty.with_columns(messages)
         return frame.select(
             pl.col("_row"),
@@ -154,4 +158,4 @@ class Checker:
 
 
 def _joined(parts: list[pl.Expr], name: str) -> pl.Expr:
-    return pl.concat_str(parts, separator=_SEPARATOR, ignore_nulls=True).alias(name)
+    return pl.concat_str(parts, separator=SEPARATOR, ignore_nulls=True).alias(name)

@@ -10,9 +10,11 @@ from domain import imports, phones
 from domain.retailers import MAX_POINTS, MAX_ROUTE_LENGTH, MAX_ROUTES
 from domain.shared import text
 from domain.shared.text import shown
+from domain.users import HAS_SPACES, canonical_login, login_fault
 from workers.imports.cells import composed, not_admissible, said
 from workers.imports.kinds import Rule, Setting
 from workers.imports.phone_column import normalised_phones
+from workers.imports.suggestions import near_misses
 
 _YES: Final = ("true", "yes", "1")
 _NO: Final = ("false", "no", "0")
@@ -163,6 +165,48 @@ class Name:
         return _text_rules(name, value, text.MAX_NAME_LENGTH)
 
 
+@dataclass(frozen=True)
+class Login:
+    """A login as people write it; what comes out is how it is stored and looked up."""
+
+    def value(self, cell: pl.Expr, setting: Setting) -> pl.Expr:  # noqa: ARG002
+        return said(cell, canonical_login)
+
+    def rules(self, name: str, cell: pl.Expr, value: pl.Expr, setting: Setting) -> Sequence[Rule]:  # noqa: ARG002
+        def code(canonical: str) -> str | None:
+            fault = login_fault(canonical)
+            return None if fault is None else fault.code
+
+        def sentence(canonical: str) -> str:
+            fault = login_fault(canonical)
+            return "" if fault is None else f"{imports.title(name)} {shown(canonical)} {fault.message}"
+
+        codes = said(value, code)
+        return [Rule(one, codes == one, value, sentence) for one in (HAS_SPACES, text.NOT_ADMISSIBLE, text.TOO_LONG)]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few words, in whatever case."""
+
+    words: tuple[str, ...]
+    code: str
+
+    def value(self, cell: pl.Expr, setting: Setting) -> pl.Expr:  # noqa: ARG002
+        word = cell.str.to_lowercase()
+        return pl.when(word.is_in(self.words)).then(word)
+
+    def rules(self, name: str, cell: pl.Expr, value: pl.Expr, setting: Setting) -> Sequence[Rule]:  # noqa: ARG002
+        known = {word: word for word in self.words}
+        choice = " or ".join(self.words)
+
+        def sentence(given: str) -> str:
+            hint = imports.did_you_mean(near_misses(given.casefold(), known)) or f"write {choice}."
+            return f"{imports.title(name)} {shown(given)} is not one of {choice}: {hint}"
+
+        return [Rule(self.code, value.is_null(), cell, sentence)]
+
+
 def _split_routes(cell: str) -> list[str]:
     return list(dict.fromkeys(route for part in cell.split("|") if (route := part.strip())))
 
@@ -179,7 +223,7 @@ def _route_array(cell: str) -> str | None:
 def _text_sentence(name: str, max_length: int, *, multiline: bool = False) -> Callable[[str], str]:
     def sentence(given: str) -> str:
         fault = text.text_fault(given, max_length=max_length, multiline=multiline)
-        return "" if fault is None else f"{imports.title(name)} {shown(given)}: {fault.message}"
+        return "" if fault is None else f"{imports.title(name)} {shown(given)} {fault.message}"
 
     return sentence
 

@@ -21,7 +21,10 @@ _SEPARATOR_LINE = re.compile(r"\A\ufeff?sep=([,;\t|])\r?(?:\n|\Z)", re.IGNORECAS
 
 
 class Table:
-    """An open upload. `separator` and `bom` say how it was written, so that its rejects can be written alike."""
+    """An open upload. `separator` and `bom` say how it was written, so that its rejects can be written alike.
+
+    `note` is what to add when its header is refused.
+    """
 
     def __init__(
         self,
@@ -34,8 +37,10 @@ class Table:
         position: Callable[[], int],
         size: int,
         close: Callable[[], None],
+        note: str = "",
     ) -> None:
         self.header = header
+        self.note = note
         self.separator = separator
         self.bom = bom
         self._warnings = warnings
@@ -103,6 +108,7 @@ def _workbook(path: Path, size: int, limits: Limits) -> Table:
         separator=",",
         bom=True,
         warnings=lambda: sheet.warnings,
+        note=sheet.note,
         batches=sheet.batches(len(header)),
         position=lambda: size,
         size=size,

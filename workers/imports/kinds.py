@@ -67,6 +67,13 @@ class Loaded(NamedTuple):
     rejects: pl.DataFrame
 
 
+class Existing(Protocol):
+    """Looks up keys in the database."""
+
+    def __call__(self, tx: Tx, keys: Sequence[str], /) -> Awaitable[Sequence[str]]:
+        """Those of the keys that the organisation has."""
+
+
 class Merge(Protocol):
     """Gets the rows of a chunk into the database."""
 
@@ -97,7 +104,8 @@ class Kind:
 
     `key` names the column by which a row is found again. `pairs` are columns that come together or not at all.
     `lookups` are the lists that `resolvers` find things in. `review` looks at all rows of a file together, one per
-    key: it needs `max_rows`, since they stand in one chunk.
+    key: it needs `max_rows`, since they stand in one chunk. `existing` tells which keys are there, `unknown_key` what
+    is wrong with one that is not, for a kind that creates nothing. `warning_if_created` goes with new rows.
     """
 
     name: str
@@ -106,6 +114,9 @@ class Kind:
     columns: tuple[Column, ...]
     merge: Merge
     pairs: tuple[tuple[str, str], ...] = ()
+    existing: Existing | None = None
+    unknown_key: Callable[[str], RowFault] | None = None
+    warning_if_created: str | None = None
     lookups: tuple[str, ...] = ()
     resolvers: Callable[[Setting], tuple[Resolver, ...]] = field(default=lambda _: ())
     review: Callable[[pl.DataFrame], Sequence[tuple[int, RowFault]]] | None = None

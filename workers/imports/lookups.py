@@ -14,6 +14,7 @@ from adapters.postgres.tables.distributors import distributors
 from adapters.postgres.tables.organisations import organisations
 from adapters.postgres.tables.regions import regions
 from adapters.postgres.tables.territories import territories
+from adapters.postgres.tables.users import users
 from workers.imports.kinds import Setting
 
 
@@ -64,11 +65,20 @@ async def _table(conn: AsyncConnection, query: sa.Select[Any], columns: tuple[st
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
+def _users(tenant_id: UUID) -> sa.Select[Any]:
+    return (
+        sa.select(sa.cast(users.c.id, sa.Text), users.c.login, users.c.role, sa.cast(users.c.active, sa.Text))
+        .where(users.c.tenant_id == tenant_id, users.c.deleted_at.is_(None))
+        .order_by(users.c.id)
+    )
+
+
 LISTS: Final[Mapping[str, _List]] = MappingProxyType(
     {
         "territories": _List(
             ("id", "code", "name", "area_code", "area_name", "region_code", "region_name"), _territories
         ),
         "distributors": _List(("id", "code", "name"), _distributors),
+        "users": _List(("id", "login", "role", "active"), _users),
     }
 )

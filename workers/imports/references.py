@@ -1,20 +1,17 @@
 """What rows refer to by code or by name: territories with their area and region, distributors."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import polars as pl
-from rapidfuzz import fuzz, process
 
 from domain import imports
 from domain.imports import RowFault
 from domain.shared.text import canonical_code
 from workers.imports.kinds import Resolver
+from workers.imports.suggestions import Suggestions
 
-# A guess takes up to a few milliseconds; nobody reads more of them in one file.
-_GUESSES: Final = 500
-_NEAR_ENOUGH: Final = 80
 _REMEMBERED: Final = 20_000
 
 
@@ -38,7 +35,7 @@ class Named:
                 self._by_fold[way].append(code)
             self._shown[folded(name)] = name
             self._shown.setdefault(folded(code), code)
-        self._guesses_left = _GUESSES
+        self._suggestions = Suggestions(self._shown)
 
     def candidates(self, value: str) -> list[str]:
         """The codes of all entries that a value may mean; its own code alone when it is one."""
@@ -48,14 +45,11 @@ class Named:
         """Why a value does not mean exactly one entry."""
         if candidates:
             return imports.ambiguous_reference(self._column, value, sorted(candidates))
-        return imports.unknown_reference(self._column, value, self._guess(value))
+        return imports.unknown_reference(self._column, value, self.suggestions(value))
 
-    def _guess(self, value: str) -> str | None:
-        if self._guesses_left == 0:
-            return None
-        self._guesses_left -= 1
-        near = process.extractOne(folded(value), self._shown.keys(), scorer=fuzz.ratio, score_cutoff=_NEAR_ENOUGH)
-        return None if near is None else self._shown[near[0]]
+    def suggestions(self, value: str) -> tuple[str, ...]:
+        """What may have been meant by a value that nothing here is called; nothing when something is."""
+        return () if self.candidates(value) else self._suggestions.of(folded(value))
 
 
 class Distributors:
@@ -87,6 +81,12 @@ class Territories:
     def __init__(self, rows: pl.DataFrame) -> None:
         self._rows = {row["code"]: row for row in rows.iter_rows(named=True)}
         self._named = Named("territory", rows.select("code", "name").iter_rows())
+        self._parents = {
+            level: Named(
+                level, rows.select(f"{level}_code", f"{level}_name").unique().sort(f"{level}_code").iter_rows()
+            )
+            for level in ("area", "region")
+        }
 
     def resolve(self, values: tuple[str, ...]) -> tuple[str | None, tuple[RowFault, ...]]:
         value, area, region = values
@@ -97,18 +97,50 @@ class Territories:
             fitting = [code for code in candidates if not self._other_parents(code, area, region)]
             candidates = fitting if len(fitting) == 1 else candidates
         if len(candidates) != 1:
-            return None, (self._named.fault(value, candidates),)
+            return None, (self._named.fault(value, candidates), *self._unknown_parents(area, region))
         if faults := self._other_parents(candidates[0], area, region):
             return None, faults
         return self._rows[candidates[0]]["id"], ()
 
+    def _unknown_parents(self, area: str, region: str) -> Iterator[RowFault]:
+        """What is wrong with area and region whatever the territory may be."""
+        for level, given in (("area", area), ("region", region)):
+            if given and not (named := self._parents[level]).candidates(given):
+                yield named.fault(given, [])
+
     def _other_parents(self, code: str, area: str, region: str) -> tuple[RowFault, ...]:
         row = self._rows[code]
         return tuple(
-            imports.other_parent(level, given, row["name"], row[f"{level}_name"])
+            imports.other_parent(
+                level, given, row["name"], row[f"{level}_name"], self._parents[level].suggestions(given)
+            )
             for level, given in (("area", area), ("region", region))
             if given and folded(given) not in {folded(row[f"{level}_code"]), folded(row[f"{level}_name"])}
         )
+
+
+class Srs:
+    """Finds the SRs that retailers can be given to; others are told apart from logins that nobody has."""
+
+    columns = ("sr_login",)
+    into = "sr_id"
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        """`rows` are users; `role` and `active` (`true` or `false`) tell who may hold retailers."""
+        self._users = {login: (user_id, role == "sr", active) for user_id, login, role, active in rows.iter_rows()}
+        fit = {login: login for login, (_, is_sr, active) in self._users.items() if is_sr and active == "true"}
+        self._suggestions = Suggestions(fit)
+
+    def resolve(self, values: tuple[str, ...]) -> tuple[str | None, tuple[RowFault, ...]]:
+        (login,) = values
+        if not login:
+            return None, ()
+        if login not in self._users:
+            return None, (imports.unknown_sr(login, self._suggestions.of(login)),)
+        user_id, is_sr, active = self._users[login]
+        if not is_sr or active != "true":
+            return None, (imports.sr_unavailable(login, is_sr=is_sr),)
+        return user_id, ()
 
 
 class Resolution:

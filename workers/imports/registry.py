@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from workers.imports import retailers, territories
+from workers.imports import assignments, distributors, retailers, territories, users
 from workers.imports.kinds import Kind
 
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (retailers.KIND, territories.KIND)})
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {one.KIND.name: one.KIND for one in (retailers, territories, distributors, users, assignments)}
+)

@@ -15,6 +15,8 @@ from workers.imports.limits import LIMITS, Limits
 from workers.imports.spill import Spill
 
 REJECT_SCHEMA: Final = pl.Schema({"_row": pl.UInt32, "_column": pl.String, "_code": pl.String, "_message": pl.String})
+# Between the faults of one row.
+SEPARATOR: Final = " | "
 _ROWS_OF_BUCKET: Final = 25_000
 
 

@@ -30,11 +30,15 @@ _OVERLAP = 512  # longer than a row tag
 
 
 class Sheet(NamedTuple):
-    """A sheet in memory; at most 200,000 rows, which the parts of the workbook were searched for before loading."""
+    """A sheet in memory; at most 200,000 rows, which the parts of the workbook were searched for before loading.
+
+    `note` tells of the other sheets, for whoever misses something in this one.
+    """
 
     header: list[str]
     cells: pl.DataFrame
     warnings: tuple[str, ...]
+    note: str = ""
 
     def batches(self, width: int) -> Iterator[Batch]:
         """The rows below the header, in the file's order."""
@@ -71,7 +75,8 @@ def read_sheet(path: Path, limits: Limits) -> Sheet:
     if cells.height > limits.sheet_rows + 1:
         raise imports.too_many_sheet_rows(limits.sheet_rows)
     warnings = (imports.other_sheets_ignored(name, len(filled) - 1),) if len(filled) > 1 else ()
-    return Sheet([str(cell) for cell in cells.row(0)], cells, warnings)
+    note = imports.only_first_sheet(name) if len(filled) > 1 else ""
+    return Sheet([str(cell) for cell in cells.row(0)], cells, warnings, note)
 
 
 def _cells(book: fastexcel.ExcelReader, name: str) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import polars as pl
 from domain import imports
 from workers.imports.check import Checker
 from workers.imports.chunks import STANDS_IN, only_last_counts, write_chunk
+from workers.imports.doubts import DOUBT_SCHEMA
 from workers.imports.files import Table, open_table
 from workers.imports.headers import read_header
 from workers.imports.kinds import Kind, Setting
@@ -58,6 +59,11 @@ class Split(NamedTuple):
     columns: tuple[str, ...]
 
 
+def doubts_of(part: Path) -> Path:
+    """Where the doubts about the rows of a part of the rejects are."""
+    return part.with_suffix(".doubts")
+
+
 def split_file(
     path: Path,
     *,
@@ -73,7 +79,7 @@ def split_file(
     Raises FileRefused for a file that cannot be read as a table of this kind, SplitCancelled when told to stop.
     """
     with open_table(path, known=kind.names, limits=limits) as table:
-        header = read_header(table.header, kind.names, kind.required)
+        header = read_header(table.header, kind.names, kind.required, table.note)
         work = _Work(kind, into, on_progress, should_stop)
         work.read(table, Checker(kind, header, setting))
         if work.rows == 0:
@@ -105,6 +111,7 @@ class _Work:
     parts: list[Path] = field(default_factory=list)
     _spill: Spill = field(init=False)
     _rejects: list[pl.DataFrame] = field(default_factory=list)
+    _doubts: list[pl.DataFrame] = field(default_factory=list)
     _unwritten: int = 0
 
     def __post_init__(self) -> None:
@@ -120,6 +127,7 @@ class _Work:
             self.rows += batch.cells.height
             if self.kind.max_rows is not None and self.rows > self.kind.max_rows:
                 raise imports.too_many_rows(self.kind.max_rows, self.kind.noun)
+            self._doubts.append(checked.doubts)
             self._reject(checked.rejects)
             self._spill.add(self._without_repeats(checked.good).with_columns(bucket))
             self.on_progress(Progress(self.rows, table.position(), table.size, "read"))
@@ -188,7 +196,8 @@ class _Work:
             for frame in self._rejects:
                 writer.add(frame)
         self.parts.append(part)
-        self._rejects, self._unwritten = [], 0
+        pl.concat([pl.DataFrame(schema=DOUBT_SCHEMA), *self._doubts]).write_parquet(doubts_of(part))
+        self._rejects, self._doubts, self._unwritten = [], [], 0
 
     def _stop_if_told(self) -> None:
         if self.should_stop():

@@ -9,21 +9,26 @@ import polars as pl
 
 from adapters.ending import end_tasks
 from adapters.files import FileMissing
+from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.stores import jobs as job_store
-from adapters.postgres.transaction import reading
+from adapters.postgres.transaction import reading, transaction
 from domain.imports import FileRefused
-from domain.jobs import ChunkCounts, JobFailed, PlannedChunk
+from domain.jobs import ChunkCounts, FaultGroup, JobFailed, PlannedChunk
 from domain.shared.actor import worker_actor
 from workers.growth import tell_planner
 from workers.imports.chunks import read_chunk
+from workers.imports.doubts import with_doubts
+from workers.imports.fault_groups import by_code, fault_groups
+from workers.imports.kinds import Kind
 from workers.imports.lookups import setting_of
 from workers.imports.registry import KINDS
 from workers.imports.rejects import RejectWriter, assemble_rejects
-from workers.imports.split import Progress, Split, SplitCancelled, split_file
+from workers.imports.split import Progress, Split, SplitCancelled, doubts_of, split_file
 from workers.job_files import attempt_folder, put_reject_part, reject_parts, rejects_key
 from workers.jobs.work import Work
 
 _REPORT_EVERY_S = 0.2
+_KEYS_AT_ONCE = 10_000
 
 
 async def split_import(work: Work) -> None:
@@ -51,8 +56,9 @@ async def split_import(work: Work) -> None:
         except SplitCancelled:
             work.check()
             raise
-    faults = await asyncio.to_thread(_faults, split.reject_parts)
-    await _plan(work, split, faults)
+    await _settle_doubts(work, kind, split)
+    groups = await asyncio.to_thread(lambda: fault_groups(pl.read_ipc(part) for part in split.reject_parts))
+    await _plan(work, split, groups)
 
 
 async def load_import(work: Work) -> None:
@@ -64,19 +70,20 @@ async def load_import(work: Work) -> None:
     async with work.fenced() as tx:
         loaded = await kind.merge(work, tx, kind, frame)
         rejected = loaded.rejects.height
-        faults: dict[str, int] = {}
+        groups: tuple[FaultGroup, ...] = ()
         if rejected:
             part = work.scratch / "rejects.arrow"
             with RejectWriter(part) as writer:
                 writer.add(loaded.rejects)
-            faults = _faults((part,))
+            groups = fault_groups([loaded.rejects])
             await put_reject_part(work, part)
         counts = ChunkCounts(
             created=loaded.created,
             updated=loaded.updated,
             unchanged=frame.height - rejected - loaded.created - loaded.updated,
             rejected=rejected,
-            faults=faults,
+            faults=by_code(groups),
+            fault_groups=groups,
         )
         await work.complete(tx, counts)
     await tell_planner(work, [kind.name])
@@ -98,8 +105,12 @@ async def finish_import(work: Work) -> None:
         await asyncio.to_thread(assemble_rejects, upload, parts=paths, into=rejects)
         key = rejects_key(work.job)
         await work.files.put_file(key, rejects)
+    warning = KINDS[work.job.subject].warning_if_created
     async with work.fenced() as tx:
-        await job_store.update(tx, work.job.id, rejects_key=key)
+        warnings = list(work.job.warnings)
+        if warning and not work.job.dry_run and (await chunk_store.tally(tx, work.job.id)).counts.created:
+            warnings = list(dict.fromkeys([*warnings, warning]))
+        await job_store.update(tx, work.job.id, rejects_key=key, warnings=warnings)
         await work.complete(tx)
 
 
@@ -115,7 +126,25 @@ async def _upload(work: Work) -> Path:
     return path
 
 
-async def _plan(work: Work, split: Split, faults: dict[str, int]) -> None:
+async def _settle_doubts(work: Work, kind: Kind, split: Split) -> None:
+    """Tell what else is wrong with rejected rows whose key is not there: all faults of a row are told at once."""
+    if kind.existing is None:
+        return
+    for part in split.reject_parts:
+        doubtful = await asyncio.to_thread(pl.read_parquet, doubts_of(part))
+        if doubtful.height == 0:
+            continue
+        existing: list[str] = []
+        for keys in doubtful["_key"].unique().to_frame().iter_slices(_KEYS_AT_ONCE):
+            work.check()
+            async with transaction(work.engine, worker_actor(work.job.tenant_id)) as tx:
+                existing += await kind.existing(tx, keys["_key"].to_list())
+        rejects = await asyncio.to_thread(with_doubts, kind, pl.read_ipc(part), doubtful, existing)
+        with RejectWriter(part) as writer:
+            writer.add(rejects)
+
+
+async def _plan(work: Work, split: Split, groups: tuple[FaultGroup, ...]) -> None:
     folder = attempt_folder(work)
     planned = []
     for chunk in split.chunks:
@@ -129,7 +158,7 @@ async def _plan(work: Work, split: Split, faults: dict[str, int]) -> None:
     async with work.fenced() as tx:
         await job_store.update(tx, work.job.id, params={**work.job.params, "split_rejects": parts})
         await job_store.plan_chunks(tx, work.job.id, planned, total=split.rows, warnings=split.warnings)
-        await work.complete(tx, ChunkCounts(rejected=split.rejected, faults=faults))
+        await work.complete(tx, ChunkCounts(rejected=split.rejected, faults=by_code(groups), fault_groups=groups))
 
 
 @contextlib.asynccontextmanager
@@ -147,13 +176,3 @@ async def _reporting(work: Work, seen: list[Progress]) -> AsyncIterator[None]:
         yield
     finally:
         await end_tasks([teller], seconds=2)
-
-
-def _faults(parts: tuple[Path, ...]) -> dict[str, int]:
-    """How often each code stands in the parts; a row with several faults counts for each."""
-    counts: dict[str, int] = {}
-    for part in parts:
-        codes = pl.read_ipc(part, columns=["_code"])["_code"].str.split(" | ").explode()
-        for code, count in codes.value_counts().iter_rows():
-            counts[code] = counts.get(code, 0) + count
-    return counts

@@ -19,7 +19,10 @@ CHANGED_SINCE: Final = "changed_since"
 _PAGE_ROWS: Final = 10_000
 # The levels of the tree are taken back in one transaction: each refers to the one above.
 _ALL_AT_ONCE: Final = 2**31
-_ROWS: Final = {
+_SUBJECTS: Final = (undo_rows.RETAILERS, undo_rows.DISTRIBUTORS, *undo_rows.GEOGRAPHY)
+# What a row is called in the list of those left alone.
+_KEYS: Final = {"territories": "code", "distributors": "code", "users": "login"}
+ROWS: Final = {
     undo_rows.GONE: "It has been deleted since.",
     undo_rows.CHANGED: "It has been changed since, so it stays as it is.",
     undo_rows.REFERRED_TO: "Something refers to it now, so it stays.",
@@ -42,17 +45,19 @@ async def split_undo_of_territories(work: Work) -> None:
     await _plan(work, undo_rows.GEOGRAPHY, size=_ALL_AT_ONCE)
 
 
+async def split_undo_of_distributors(work: Work) -> None:
+    """Plan a chunk for each page of distributors that the first job wrote."""
+    await _plan(work, [undo_rows.DISTRIBUTORS], size=_PAGE_ROWS)
+
+
 async def split_undo_of_assignments(work: Work) -> None:
     """Plan a chunk for each page of retailers that the first job moved."""
-    async with work.fenced() as tx:
-        pages = await before_images.pages(tx, _undone(work), "assignments", size=_PAGE_ROWS)
-        planned = [PlannedChunk(rows=page.rows, params={"pages": [_stored("assignments", page)]}) for page in pages]
-        await _complete_plan(work, tx, planned)
+    await plan_pages(work, "assignments")
 
 
 async def load_undo_of_rows(work: Work) -> None:
     """Restore and delete the rows of one chunk, except those that somebody has changed since."""
-    subjects = {subject.table: subject for subject in (undo_rows.RETAILERS, *undo_rows.GEOGRAPHY)}
+    subjects = {subject.table: subject for subject in _SUBJECTS}
     left_out: list[LeftOut] = []
     async with work.fenced() as tx:
         for stored in work.chunk.params["pages"]:
@@ -60,11 +65,11 @@ async def load_undo_of_rows(work: Work) -> None:
                 tx,
                 subjects[stored["subject"]],
                 _rows(stored),
-                undone_job=_undone(work),
+                undone_job=undone_job(work),
                 job_id=work.job.id,
                 chunk=work.chunk.number,
             )
-            left_out += (LeftOut(one.label, one.name, CHANGED_SINCE, _ROWS[one.reason]) for one in left)
+            left_out += (LeftOut(one.label, one.name, CHANGED_SINCE, ROWS[one.reason]) for one in left)
         faults = await keep_left_out(work, left_out)
         rejected = len(left_out)
         await work.complete(tx, ChunkCounts(updated=work.chunk.rows - rejected, rejected=rejected, faults=faults))
@@ -74,13 +79,21 @@ async def load_undo_of_assignments(work: Work) -> None:
     """Give the retailers of one chunk back to those who had them, except those moved again since."""
     async with work.fenced() as tx:
         for stored in work.chunk.params["pages"]:
-            await assignments_bulk.stage_returns(tx, _page(stored), undone_job=_undone(work))
+            await assignments_bulk.stage_returns(tx, page_of(stored), undone_job=undone_job(work))
         await move_staged(work, tx, _MOVES, code=CHANGED_SINCE)
 
 
 async def finish_undo(work: Work) -> None:
     """List what was left alone."""
-    await finish_left_out(work, key_column="code" if work.job.subject == "territories" else "uid")
+    await finish_left_out(work, key_column=_KEYS.get(work.job.subject, "uid"))
+
+
+async def plan_pages(work: Work, subject: str) -> None:
+    """Plan a chunk for each page of before-images that the first job kept of `subject`."""
+    async with work.fenced() as tx:
+        pages = await before_images.pages(tx, undone_job(work), subject, size=_PAGE_ROWS)
+        planned = [PlannedChunk(rows=page.rows, params={"pages": [_stored(subject, page)]}) for page in pages]
+        await _complete_plan(work, tx, planned)
 
 
 async def _plan(work: Work, subjects: Sequence[Subject], *, size: int) -> None:
@@ -88,11 +101,11 @@ async def _plan(work: Work, subjects: Sequence[Subject], *, size: int) -> None:
         found = [
             (subject.table, page)
             for subject in subjects
-            for page in await before_images.pages(tx, _undone(work), subject.table, size=size)
+            for page in await before_images.pages(tx, undone_job(work), subject.table, size=size)
         ]
         planned = [PlannedChunk(rows=page.rows, params={"pages": [_stored(table, page)]}) for table, page in found]
         for subject in subjects:
-            for made in await before_images.created(tx, _undone(work), subject.table):
+            for made in await before_images.created(tx, undone_job(work), subject.table):
                 stored = {"subject": subject.table, "created_by": made.chunk, "rows": made.rows}
                 planned.append(PlannedChunk(rows=made.rows, params={"pages": [stored]}))
         if size == _ALL_AT_ONCE and found:
@@ -106,7 +119,8 @@ async def _complete_plan(work: Work, tx: Tx, planned: list[PlannedChunk]) -> Non
     await work.complete(tx)
 
 
-def _undone(work: Work) -> UUID:
+def undone_job(work: Work) -> UUID:
+    """The job whose work is taken back."""
     if work.job.undo_of is None:
         raise JobFailed("nothing_to_undo", "The job names no other job that it undoes.")
     return work.job.undo_of
@@ -117,8 +131,9 @@ def _stored(subject: str, page: PageOfImages) -> dict[str, Any]:
 
 
 def _rows(stored: dict[str, Any]) -> PageOfImages | CreatedByChunk:
-    return CreatedByChunk(stored["created_by"], stored["rows"]) if "created_by" in stored else _page(stored)
+    return CreatedByChunk(stored["created_by"], stored["rows"]) if "created_by" in stored else page_of(stored)
 
 
-def _page(stored: dict[str, Any]) -> PageOfImages:
+def page_of(stored: dict[str, Any]) -> PageOfImages:
+    """The page of before-images that a chunk was planned for."""
     return PageOfImages(UUID(stored["first"]), UUID(stored["last"]), stored["rows"])

@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from adapters.postgres.statistics import mind_statistics
-from adapters.postgres.stores import retailers_bulk
+from adapters.postgres.stores import distributors_bulk, retailers_bulk
 from adapters.postgres.stores._images import created_image, digest
 from adapters.postgres.stores.before_images import CreatedByChunk, PageOfImages
 from adapters.postgres.stores.territories_bulk import AREAS, REGIONS, TERRITORIES
@@ -43,6 +43,13 @@ RETAILERS: Final = Subject(
     parents=(("territory_id", "territories"), ("distributor_id", "distributors")),
     referrers=(("assignments", "retailer_id"),),
     soft_deleted=True,
+)
+DISTRIBUTORS: Final = Subject(
+    table="distributors",
+    label="code",
+    created=distributors_bulk.WRITTEN,
+    changed=distributors_bulk.WRITTEN[1:],
+    referrers=(("retailers", "distributor_id"),),
 )
 # From the bottom: what refers to others goes first.
 GEOGRAPHY: Final = (

@@ -67,7 +67,7 @@ def test_columns_admit_the_same_text_as_bodies(value: str, max_length: int, mult
 def test_the_sentence_names_the_character() -> None:
     fault = text_fault("a\0b", max_length=9)
     assert fault is not None
-    assert fault.message == "Contains the character U+0000, which cannot be stored: delete it."
+    assert fault.message == "contains the character U+0000, which cannot be stored: delete it."
 
 
 @pytest.mark.parametrize(("value", "multiline"), [("two\nlines", True), ("tab\tbed", False), ("\u200bwide", False)])

@@ -25,7 +25,8 @@ def territories(setting: Setting) -> Territories:
         (("kal-c", "", ""), "t-4", []),
         (("Kalampur", "", ""), None, ["ambiguous_territory"]),
         (("Kalampur", "A-1", ""), "t-3", []),
-        (("Kalampur", "", "Sylhet"), None, ["ambiguous_territory"]),
+        (("Kalampur", "", "Sylhet"), None, ["ambiguous_territory", "unknown_region"]),
+        (("Mirpr-10", "Cumila", "Dhaka"), None, ["unknown_territory", "unknown_area"]),
         (("Mirpur", "", ""), None, ["unknown_territory"]),
     ],
 )
