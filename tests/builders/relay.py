@@ -43,6 +43,10 @@ class Relay:
             flow.cancel()
         await asyncio.gather(*self._flows, return_exceptions=True)
 
+    def switch(self, url: str) -> None:
+        """New connections lead to the Redis of this URL."""
+        self._server = Path(urlsplit(url).path)
+
     def hold_up(self) -> None:
         """Keep every connection, and let nothing through, as a server that hangs."""
         self._open.clear()
