@@ -30,12 +30,12 @@ async def mind_statistics(conn: AsyncConnection, tenant_id: UUID, tables: Sequen
 
     Holds until the end of the transaction. If it is as small as believed, that costs nothing.
     """
-    for table in tables:
-        # A UUID is written as itself: EXPLAIN takes no parameters.
-        plan = await conn.execute(sa.text(f"EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE tenant_id = '{tenant_id}'"))
-        if plan.scalar_one()[0]["Plan"]["Plan Rows"] < _BELIEVABLE_ROWS:
-            await avoid_nested_loops(conn)
-            return
+    # A UUID is written as itself: EXPLAIN takes no parameters.
+    reads = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE tenant_id = '{tenant_id}'" for table in tables)  # noqa: S608  our own names
+    plan = (await conn.execute(sa.text(f"EXPLAIN (FORMAT JSON) {reads}"))).scalar_one()[0]["Plan"]
+    believed = [each["Plan Rows"] for each in plan["Plans"]] if len(tables) > 1 else [plan["Plan Rows"]]
+    if min(believed) < _BELIEVABLE_ROWS:
+        await avoid_nested_loops(conn)
 
 
 async def avoid_nested_loops(conn: AsyncConnection, *, avoid: bool = True) -> None:

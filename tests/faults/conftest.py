@@ -12,9 +12,9 @@ FAILED = pytest.StashKey[bool]()
 STANDS = {
     "jobs": "SELECT id, kind, state, phase, waiting_for, cancel_requested_at FROM jobs WHERE finished_at IS NULL",
     "chunks": (
-        "SELECT job_id, number, step, c.state, attempt, run_after, c.error, lease_until, l.worker_id, now()"
+        "SELECT c.job_id, c.number, c.step, c.state, c.attempt, c.run_after, c.error, lease_until, l.worker_id, now()"
         " FROM chunks c LEFT JOIN leases l USING (tenant_id, job_id, number, attempt)"
-        " JOIN jobs j ON j.tenant_id = c.tenant_id AND j.id = c.job_id WHERE finished_at IS NULL LIMIT 40"
+        " JOIN jobs j ON j.tenant_id = c.tenant_id AND j.id = c.job_id WHERE j.finished_at IS NULL LIMIT 40"
     ),
     "workers": "SELECT id, kind, pid, doing, now() - seen_at AS silent FROM workers",
     "statements": (

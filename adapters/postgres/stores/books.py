@@ -6,6 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from adapters.postgres.statistics import mind_statistics
 from adapters.postgres.transaction import Tx
 from domain.books import BookVersion
 from domain.shared.events import Touches
@@ -135,6 +136,7 @@ async def merge_documents(
 
     Its snapshot must be younger than the locks: call it in a statement after `lock_books`.
     """
+    await mind_statistics(tx.conn, tx.tenant_id, ("assignments", "retailers"))
     rows = await tx.conn.execute(
         _STEP, {"tenant_id": tx.tenant_id, "sr_ids": list(sr_ids), "timeline": timeline, "new_epoch": new_epoch}
     )
@@ -149,6 +151,7 @@ async def holders(tx: Tx, touches: Touches) -> set[UUID]:
     named = {kind: list(getattr(touches, kind)) for kind in _TOUCHED if getattr(touches, kind)}
     if not named:
         return set(touches.sr_ids)
+    await mind_statistics(tx.conn, tx.tenant_id, ("assignments", "retailers"))
     query = sa.text(" UNION ".join(_HOLDERS + _TOUCHED[kind] for kind in named)).bindparams(
         sa.bindparam("tenant_id", type_=sa.Uuid()), *(sa.bindparam(kind, type_=_IDS) for kind in named)
     )
