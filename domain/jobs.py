@@ -1,5 +1,7 @@
 """Jobs: bulk work that is watched, cancelled, taken up again and taken back."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
@@ -30,6 +32,8 @@ MAX_FAILURES: Final = 5
 # Of one organisation: so many jobs may wait and run, and so many of them run at once.
 MAX_OPEN: Final = 500
 RUNNING_AT_ONCE: Final = 4
+# Of one job: so many chunks are with the workers at a time.
+CHUNKS_AT_ONCE: Final = 4
 
 
 class FaultGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,6 +213,14 @@ class ChunkCounts(msgspec.Struct, frozen=True, kw_only=True):
     def rows(self) -> int:
         """All of them."""
         return self.created + self.updated + self.unchanged + self.rejected
+
+
+def faults_by_code(groups: Iterable[FaultGroup]) -> dict[str, int]:
+    """The groups without their columns and examples."""
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[group.code] += group.count
+    return dict(counts)
 
 
 def next_phase(phase: Phase, *, split_done: bool, ending: Ending | None) -> Phase:

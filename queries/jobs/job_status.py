@@ -1,6 +1,5 @@
 """A job as it is watched: how far, how fast, how long still, and what became of its rows."""
 
-from collections import Counter
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +11,7 @@ from adapters.postgres.fault_groups import fault_groups
 from adapters.postgres.tables.jobs import chunks, jobs
 from adapters.postgres.tables.workers import workers
 from adapters.redis.job_progress import JobProgress, PieceProgress
-from domain.jobs import ENDED, Counts, FaultGroup, Job, JobError, Links, Progress
+from domain.jobs import ENDED, Counts, FaultGroup, Job, JobError, Links, Progress, faults_by_code
 from domain.retention import has_results
 from domain.shared.errors import NotFound
 from queries._read import Page, PageRequest, Read, fetch_page
@@ -143,7 +142,7 @@ def _job(row: _Row, pieces: dict[int, PieceProgress]) -> Job:
     if nobody:
         shared["waiting_for"] = NOBODY_WORKS
     if not ended:
-        shared["faults"] = _by_code(row.fault_groups)
+        shared["faults"] = faults_by_code(row.fault_groups)
     return Job(
         **shared,
         progress=progress,
@@ -158,13 +157,6 @@ def _job(row: _Row, pieces: dict[int, PieceProgress]) -> Job:
             result=f"{here}/result" if row.result_key and row.state == "succeeded" and _ended_lately(row) else None,
         ),
     )
-
-
-def _by_code(groups: list[FaultGroup]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for group in groups:
-        counts[group.code] += group.count
-    return dict(counts)
 
 
 def _ended_lately(row: _Row) -> bool:

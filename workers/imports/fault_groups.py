@@ -1,6 +1,5 @@
 """Rejected rows counted by what is wrong with them."""
 
-from collections import Counter
 from collections.abc import Iterable
 
 import polars as pl
@@ -18,14 +17,6 @@ def fault_groups(frames: Iterable[pl.DataFrame]) -> tuple[FaultGroup, ...]:
     merged = groups.agg(pl.col("count").sum(), pl.col("example", "example_row").first())
     ordered = merged.sort("count", "code", "column", descending=[True, False, False])
     return tuple(FaultGroup(**row) for row in ordered.iter_rows(named=True))
-
-
-def by_code(groups: Iterable[FaultGroup]) -> dict[str, int]:
-    """The same without columns and examples."""
-    counts: Counter[str] = Counter()
-    for group in groups:
-        counts[group.code] += group.count
-    return dict(counts)
 
 
 def _counted(rejects: pl.DataFrame) -> pl.DataFrame:

@@ -13,12 +13,12 @@ from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.stores import jobs as job_store
 from adapters.postgres.transaction import reading, transaction
 from domain.imports import FileRefused
-from domain.jobs import ChunkCounts, FaultGroup, JobFailed, PlannedChunk
+from domain.jobs import ChunkCounts, FaultGroup, JobFailed, PlannedChunk, faults_by_code
 from domain.shared.actor import worker_actor
 from workers.growth import tell_planner
 from workers.imports.chunks import read_chunk
 from workers.imports.doubts import with_doubts
-from workers.imports.fault_groups import by_code, fault_groups
+from workers.imports.fault_groups import fault_groups
 from workers.imports.kinds import Kind
 from workers.imports.lookups import setting_of
 from workers.imports.registry import KINDS
@@ -82,7 +82,7 @@ async def load_import(work: Work) -> None:
             updated=loaded.updated,
             unchanged=frame.height - rejected - loaded.created - loaded.updated,
             rejected=rejected,
-            faults=by_code(groups),
+            faults=faults_by_code(groups),
             fault_groups=groups,
         )
         await work.complete(tx, counts)
@@ -158,7 +158,9 @@ async def _plan(work: Work, split: Split, groups: tuple[FaultGroup, ...]) -> Non
     async with work.fenced() as tx:
         await job_store.update(tx, work.job.id, params={**work.job.params, "split_rejects": parts})
         await job_store.plan_chunks(tx, work.job.id, planned, total=split.rows, warnings=split.warnings)
-        await work.complete(tx, ChunkCounts(rejected=split.rejected, faults=by_code(groups), fault_groups=groups))
+        await work.complete(
+            tx, ChunkCounts(rejected=split.rejected, faults=faults_by_code(groups), fault_groups=groups)
+        )
 
 
 @contextlib.asynccontextmanager
