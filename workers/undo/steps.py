@@ -1,10 +1,11 @@
 """The steps of an undo job: page through what the first job changed, and take it back row by row."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from adapters.postgres.stores import assignments_bulk, before_images, undo_rows
+from adapters.postgres.stores import assignments_bulk, before_images, loans, undo_rows
 from adapters.postgres.stores import jobs as job_store
 from adapters.postgres.stores.before_images import CreatedByChunk, PageOfImages
 from adapters.postgres.stores.undo_rows import Subject
@@ -80,7 +81,8 @@ async def load_undo_of_assignments(work: Work) -> None:
     async with work.fenced() as tx:
         for stored in work.chunk.params["pages"]:
             await assignments_bulk.stage_returns(tx, page_of(stored), undone_job=undone_job(work))
-        await move_staged(work, tx, _MOVES, code=CHANGED_SINCE)
+        put_back = functools.partial(loans.taken_back, job_id=_undone(work))
+        await move_staged(work, tx, _MOVES, code=CHANGED_SINCE, then=put_back)
 
 
 async def finish_undo(work: Work) -> None:
