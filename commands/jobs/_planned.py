@@ -43,6 +43,9 @@ async def submit_return(tx: Tx, job: JobRow) -> None:
         return_of=job.id,
     )
     made = await job_store.insert_job(tx, new, submitted_by=job.submitted_by)
+    # At once: until somebody had looked at it, it would keep the organisation's next bulk job waiting.
+    if (day := await day_to_wait_for(tx, made, planned=True)) is not None:
+        await job_store.update(tx, made.id, phase="planned", waiting_for=day)
     tx.emit(JobSubmitted(job_id=made.id))
 
 
