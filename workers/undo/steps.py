@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.postgres.stores import assignments_bulk, before_images, loans, undo_rows
 from adapters.postgres.stores import jobs as job_store
-from adapters.postgres.stores.before_images import CreatedByChunk, PageOfImages
+from adapters.postgres.stores.before_images import DoneByChunk, PageOfImages
 from adapters.postgres.stores.undo_rows import Subject
 from adapters.postgres.transaction import Tx
 from domain.jobs import ChunkCounts, JobFailed, PlannedChunk
@@ -52,8 +52,11 @@ async def split_undo_of_distributors(work: Work) -> None:
 
 
 async def split_undo_of_assignments(work: Work) -> None:
-    """Plan a chunk for each page of retailers that the first job moved."""
-    await plan_pages(work, "assignments")
+    """Plan a chunk for each chunk of retailers that the first job moved."""
+    async with work.fenced() as tx:
+        moved = await before_images.moved(tx, undone_job(work))
+        planned = [PlannedChunk(rows=one.rows, params={"done_by": one.chunk}) for one in moved]
+        await _complete_plan(work, tx, planned)
 
 
 async def load_undo_of_rows(work: Work) -> None:
@@ -79,9 +82,8 @@ async def load_undo_of_rows(work: Work) -> None:
 async def load_undo_of_assignments(work: Work) -> None:
     """Give the retailers of one chunk back to those who had them, except those moved again since."""
     async with work.fenced() as tx:
-        for stored in work.chunk.params["pages"]:
-            await assignments_bulk.stage_returns(tx, page_of(stored), undone_job=undone_job(work))
-        put_back = functools.partial(loans.taken_back, job_id=_undone(work))
+        await assignments_bulk.stage_returns(tx, work.chunk.params["done_by"], undone_job=undone_job(work))
+        put_back = functools.partial(loans.taken_back, job_id=undone_job(work))
         await move_staged(work, tx, _MOVES, code=CHANGED_SINCE, then=put_back)
 
 
@@ -108,7 +110,7 @@ async def _plan(work: Work, subjects: Sequence[Subject], *, size: int) -> None:
         planned = [PlannedChunk(rows=page.rows, params={"pages": [_stored(table, page)]}) for table, page in found]
         for subject in subjects:
             for made in await before_images.created(tx, undone_job(work), subject.table):
-                stored = {"subject": subject.table, "created_by": made.chunk, "rows": made.rows}
+                stored = {"subject": subject.table, "done_by": made.chunk, "rows": made.rows}
                 planned.append(PlannedChunk(rows=made.rows, params={"pages": [stored]}))
         if size == _ALL_AT_ONCE and found:
             together = {"pages": [_stored(table, page) for table, page in found]}
@@ -132,8 +134,8 @@ def _stored(subject: str, page: PageOfImages) -> dict[str, Any]:
     return {"subject": subject, "first": str(page.first), "last": str(page.last), "rows": page.rows}
 
 
-def _rows(stored: dict[str, Any]) -> PageOfImages | CreatedByChunk:
-    return CreatedByChunk(stored["created_by"], stored["rows"]) if "created_by" in stored else page_of(stored)
+def _rows(stored: dict[str, Any]) -> PageOfImages | DoneByChunk:
+    return DoneByChunk(stored["done_by"], stored["rows"]) if "done_by" in stored else page_of(stored)
 
 
 def page_of(stored: dict[str, Any]) -> PageOfImages:

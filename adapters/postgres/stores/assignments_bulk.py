@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from adapters.postgres.copy import copy_csv, copy_out_csv
 from adapters.postgres.statistics import mind_statistics
 from adapters.postgres.stores import loans
+from adapters.postgres.stores._counted_ids import COUNTED_ID, counted_ids
 from adapters.postgres.stores._staging import stage_rows
 from adapters.postgres.stores.before_images import PageOfImages
 from adapters.postgres.transaction import Tx
@@ -66,10 +67,10 @@ async def stage_moves(tx: Tx, csv: bytes) -> None:
     await _index_staged(tx)
 
 
-async def stage_returns(tx: Tx, page: PageOfImages, *, undone_job: UUID) -> None:
-    """Stage the moves that take back those of a job."""
+async def stage_returns(tx: Tx, chunk: int, *, undone_job: UUID) -> None:
+    """Stage the moves that take back those of a job's chunk."""
     await _make_staged(tx)
-    values = {"tenant_id": tx.tenant_id, "undone_job": undone_job, "first": page.first, "last": page.last}
+    values = {"tenant_id": tx.tenant_id, "undone_job": undone_job, "chunk": chunk}
     await tx.conn.execute(sa.text(_RETURNS), values)
     await _index_staged(tx)
 
@@ -117,13 +118,13 @@ async def take_out_exceptions(tx: Tx, *, lock: bool = True) -> list[Unmoved]:
 
 
 async def move(tx: Tx, *, job_id: UUID, chunk: int) -> Moved:
-    """Make the staged moves that `take_out_exceptions` left: close open rows, open new ones, keep images."""
+    """Make the staged moves that `take_out_exceptions` left: close open rows, open new ones, and remember it."""
     # Not the transaction's start: an assignment that was committed while this one waited may have begun after it.
     at = (await tx.conn.execute(sa.text("SELECT clock_timestamp()"))).scalar_one()
     tenant = {"tenant_id": tx.tenant_id}
     await tx.conn.execute(sa.text(_CLOSE), {"at": at, **tenant})
-    await tx.conn.execute(sa.text(_OPEN), {"at": at, **tenant})
-    await tx.conn.execute(sa.text(_IMAGES), {"job_id": job_id, "chunk": chunk, **tenant})
+    await tx.conn.execute(sa.text(_OPEN), {"at": at, **tenant, **counted_ids()})
+    await tx.conn.execute(sa.text(_REMEMBER), {"job_id": job_id, "chunk": chunk, **tenant})
     return await foresee(tx)
 
 
@@ -166,8 +167,9 @@ ORDER BY 1
 
 _RETURNS: Final = """
 INSERT INTO staged_moves
-SELECT row_id, (after ->> 'sr_id')::uuid, (before ->> 'sr_id')::uuid FROM before_images
-WHERE tenant_id = :tenant_id AND job_id = :undone_job AND subject = 'assignments' AND row_id BETWEEN :first AND :last
+SELECT u.retailer_id, u.target, u.holder FROM moved_retailers m
+CROSS JOIN LATERAL unnest(m.retailer_ids, m.holders, m.targets) AS u (retailer_id, holder, target)
+WHERE m.tenant_id = :tenant_id AND m.job_id = :undone_job AND m.chunk = :chunk
 """
 
 _ACTIVE_SR: Final = "u.tenant_id = :tenant_id AND u.active AND u.role = 'sr' AND u.deleted_at IS NULL"
@@ -222,19 +224,19 @@ WHERE a.tenant_id = :tenant_id AND a.retailer_id = m.retailer_id AND a.ended_at 
   AND m.target IS DISTINCT FROM m.holder
 """
 
-_OPEN: Final = """
+_OPEN: Final = f"""
 INSERT INTO assignments (tenant_id, id, retailer_id, sr_id, started_at)
-SELECT :tenant_id, uuidv7(), m.retailer_id, m.target, :at
+SELECT :tenant_id, {COUNTED_ID}, m.retailer_id, m.target, :at
 FROM staged_moves m
 WHERE m.target IS NOT NULL AND m.target IS DISTINCT FROM m.holder
-"""
+"""  # noqa: S608  our own names
 
-_IMAGES: Final = """
-INSERT INTO before_images (tenant_id, job_id, subject, row_id, chunk, before, after)
-SELECT :tenant_id, :job_id, 'assignments', m.retailer_id, :chunk,
-       jsonb_build_object('sr_id', m.holder), jsonb_build_object('sr_id', m.target)
+_REMEMBER: Final = """
+INSERT INTO moved_retailers (tenant_id, job_id, chunk, retailer_ids, holders, targets)
+SELECT :tenant_id, :job_id, :chunk, array_agg(m.retailer_id), array_agg(m.holder), array_agg(m.target)
 FROM staged_moves m
 WHERE m.target IS DISTINCT FROM m.holder
+HAVING count(*) > 0
 """
 
 _COUNT: Final = """

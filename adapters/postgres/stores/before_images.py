@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.statistics import avoid_nested_loops
-from adapters.postgres.tables.jobs import before_images, created_rows
+from adapters.postgres.tables.jobs import before_images, created_rows, moved_retailers
 from adapters.postgres.transaction import Tx
 
 
@@ -19,8 +19,8 @@ class PageOfImages(NamedTuple):
     rows: int
 
 
-class CreatedByChunk(NamedTuple):
-    """The rows of one subject that one chunk of a job created."""
+class DoneByChunk(NamedTuple):
+    """The rows of one subject that one chunk of a job created or moved."""
 
     chunk: int
     rows: int
@@ -49,7 +49,7 @@ async def pages(tx: Tx, job_id: UUID, subject: str, *, size: int) -> list[PageOf
     return [PageOfImages(UUID(first), UUID(last), count) for _, first, last, count in found]
 
 
-async def created(tx: Tx, job_id: UUID, subject: str) -> list[CreatedByChunk]:
+async def created(tx: Tx, job_id: UUID, subject: str) -> list[DoneByChunk]:
     """The chunks of the job that created rows of `subject` and remember them by digests."""
     query = (
         sa.select(created_rows.c.chunk, sa.func.cardinality(created_rows.c.ids))
@@ -57,7 +57,17 @@ async def created(tx: Tx, job_id: UUID, subject: str) -> list[CreatedByChunk]:
         .where(created_rows.c.subject == subject)
         .order_by(created_rows.c.chunk)
     )
-    return [CreatedByChunk(chunk, rows) for chunk, rows in await tx.conn.execute(query)]
+    return [DoneByChunk(chunk, rows) for chunk, rows in await tx.conn.execute(query)]
+
+
+async def moved(tx: Tx, job_id: UUID) -> list[DoneByChunk]:
+    """The chunks of the job that moved retailers."""
+    query = (
+        sa.select(moved_retailers.c.chunk, sa.func.cardinality(moved_retailers.c.retailer_ids))
+        .where(moved_retailers.c.tenant_id == tx.tenant_id, moved_retailers.c.job_id == job_id)
+        .order_by(moved_retailers.c.chunk)
+    )
+    return [DoneByChunk(chunk, rows) for chunk, rows in await tx.conn.execute(query)]
 
 
 async def books_touched(conn: AsyncConnection, tenant_id: UUID, job_id: UUID) -> list[UUID]:
@@ -83,6 +93,10 @@ _BOOKS: Final = """
 WITH images AS MATERIALIZED (
     SELECT subject, row_id, before, after FROM before_images
     WHERE tenant_id = :tenant_id AND job_id = :job_id AND before IS NOT NULL
+), moved AS MATERIALIZED (
+    SELECT u.retailer_id, u.holder, u.target FROM moved_retailers m
+    CROSS JOIN LATERAL unnest(m.retailer_ids, m.holders, m.targets) AS u (retailer_id, holder, target)
+    WHERE m.tenant_id = :tenant_id AND m.job_id = :job_id
 ), touched_territories AS (
     SELECT row_id AS id FROM images WHERE subject = 'territories'
     UNION
@@ -94,13 +108,16 @@ WITH images AS MATERIALIZED (
     JOIN territories t ON t.tenant_id = :tenant_id AND t.area_id = a.id
     WHERE i.subject = 'regions'
 ), holders AS (
-    SELECT (before ->> 'sr_id')::uuid AS sr_id FROM images WHERE subject = 'assignments'
+    SELECT holder AS sr_id FROM moved
     UNION
-    SELECT (after ->> 'sr_id')::uuid FROM images WHERE subject = 'assignments'
+    SELECT target FROM moved
+    UNION
+    SELECT a.sr_id FROM moved m
+    JOIN assignments a ON a.tenant_id = :tenant_id AND a.retailer_id = m.retailer_id AND a.ended_at IS NULL
     UNION
     SELECT a.sr_id FROM images i
     JOIN assignments a ON a.tenant_id = :tenant_id AND a.retailer_id = i.row_id AND a.ended_at IS NULL
-    WHERE i.subject IN ('assignments', 'retailers')
+    WHERE i.subject = 'retailers'
     UNION
     SELECT a.sr_id FROM images i
     JOIN retailers r ON r.tenant_id = :tenant_id AND r.distributor_id = i.row_id

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from adapters.postgres.copy import copy_csv
 from adapters.postgres.statistics import mind_statistics
+from adapters.postgres.stores._counted_ids import COUNTED_ID, counted_ids
 from adapters.postgres.stores._images import changed_image, digest, kept
 from adapters.postgres.transaction import Tx
-from domain.shared.ids import new_id
 
 WRITTEN: Final = (
     "name",
@@ -35,8 +35,6 @@ WRITTEN: Final = (
 CREATED: Final = ("uid", *WRITTEN)
 _CHANGED: Final = (*WRITTEN, "deleted_at")
 _DEFAULTS: Final = {"routes": "'{}'", "points": "0", "active": "true"}
-# The last 47 of the 48 bits that a chunk's ids count in: the first stays free for the carry.
-_COUNTED: Final = 2**47 - 1
 _SAME_UID: Final = "r.tenant_id = :tenant_id AND r.uid = s.uid"
 
 
@@ -95,9 +93,7 @@ async def merge(tx: Tx, *, job_id: UUID, chunk: int, clear_bits: Mapping[str, in
     created = 0
     if staged.created:
         insert = statements.insert_missing if staged.updated else statements.insert_all
-        first = new_id()
-        ids = {"prefix": str(first)[:24], "start": first.int & _COUNTED}
-        created = (await tx.conn.execute(sa.text(insert), {**image, **ids})).scalar_one()
+        created = (await tx.conn.execute(sa.text(insert), {**image, **counted_ids()})).scalar_one()
     if created == staged.created and not staged.updated:
         return Merged(created, 0)
     if (await tx.conn.execute(sa.text(statements.lock), tenant)).scalar_one() == 0:
@@ -130,7 +126,9 @@ def _statements(clear_bits: Iterable[tuple[str, int]]) -> _Statements:
         ["r.deleted_at IS NOT NULL", *(f"r.{column} IS DISTINCT FROM {value}" for column, value in wanted.items())]
     )
     given = ", ".join(f"coalesce(s.{c}, {_DEFAULTS[c]})" if c in _DEFAULTS else f"s.{c}" for c in WRITTEN)
-    insert = partial(_INSERT.format, columns=", ".join(WRITTEN), given=given, digest=digest("r", CREATED))
+    insert = partial(
+        _INSERT.format, columns=", ".join(WRITTEN), id=COUNTED_ID, given=given, digest=digest("r", CREATED)
+    )
     return _Statements(
         drop_unchanged=_DROP_UNCHANGED.format(same=_SAME_UID, differs=differs),
         insert_all=insert(new=""),
@@ -179,13 +177,11 @@ DELETE FROM staged_retailers s USING retailers r WHERE {same} AND NOT ({differs}
 # Keeps existing rows out of the insert: each one tried and refused would cost a speculative tuple.
 _MISSING: Final = "WHERE NOT EXISTS (SELECT FROM retailers r WHERE r.tenant_id = :tenant_id AND r.uid = s.uid)"
 
-# The ids of a chunk count on from a UUIDv7, as RFC 9562 (6.2, method 1) has it: asking for 20,000 random ones costs a
-# fourteenth of the load, since the server opens /dev/urandom for each. Rows are staged in the order of their uids.
+# Rows are staged in the order of their uids.
 _INSERT: Final = """
 WITH made AS (
     INSERT INTO retailers AS r (tenant_id, id, uid, {columns}, created_at, updated_at)
-    SELECT :tenant_id, (:prefix || lpad(to_hex(:start + row_number() OVER ()), 12, '0'))::uuid, s.uid, {given},
-        :now, :now
+    SELECT :tenant_id, {id}, s.uid, {given}, :now, :now
     FROM staged_retailers s {new}
     ON CONFLICT (tenant_id, uid) DO NOTHING
     RETURNING r.id, {digest} AS digest

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from adapters.postgres.statistics import mind_statistics
 from adapters.postgres.stores import distributors_bulk, retailers_bulk
 from adapters.postgres.stores._images import created_image, digest
-from adapters.postgres.stores.before_images import CreatedByChunk, PageOfImages
+from adapters.postgres.stores.before_images import DoneByChunk, PageOfImages
 from adapters.postgres.stores.territories_bulk import AREAS, REGIONS, TERRITORIES
 from adapters.postgres.transaction import Tx
 
@@ -88,7 +88,7 @@ class LeftAlone(NamedTuple):
 
 
 async def undo(
-    tx: Tx, subject: Subject, page: PageOfImages | CreatedByChunk, *, undone_job: UUID, job_id: UUID, chunk: int
+    tx: Tx, subject: Subject, page: PageOfImages | DoneByChunk, *, undone_job: UUID, job_id: UUID, chunk: int
 ) -> list[LeftAlone]:
     """Take back what `undone_job` did to the rows of `page`; every restored row gets an image of this job's own.
 
