@@ -1,12 +1,13 @@
 """Which retailers a filter means: as conditions, as a count, and as the next page of a list by name and id."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from adapters.postgres.tables.areas import areas
 from adapters.postgres.tables.assignments import assignments
@@ -17,6 +18,11 @@ from domain.retailers import RetailerFilter
 _UUIDS: postgresql.ARRAY[UUID] = postgresql.ARRAY(sa.Uuid())
 
 Key = tuple[str, UUID]
+_Columns: TypeAlias = ReadOnlyColumnCollection[str, Any]
+
+_ANY: Final = RetailerFilter()
+_MANY_TERRITORIES: Final = 50
+_WALKED: Final = 5_000
 
 
 def is_searched(wanted: RetailerFilter) -> bool:
@@ -52,12 +58,15 @@ async def next_keys(
     within = await territories_of(conn, tenant_id, wanted)
     if within is not None and not within:
         return []
-    if within is not None and wanted.sr_id is None and wanted.distributor_id is None:
-        query = _by_territory(tenant_id, wanted, within, after=after, limit=limit)
-    else:
-        query = _in_order(sa.select(retailers.c.name, retailers.c.id), after, limit)
-        query = query.where(*_conditions(tenant_id, wanted, within))
-    return [(row.name, row.id) for row in await conn.execute(query)]
+    query = _in_order(retailers.c, after, limit).where(*_conditions(tenant_id, wanted, within))
+    if within is None or wanted.sr_id is not None or wanted.distributor_id is not None or wanted.active is False:
+        return await _keys(conn, query)
+    if len(within) > _MANY_TERRITORIES:
+        # So many have a good share of all retailers, as a rule: a page is full before long.
+        keys = await _keys(conn, _walked(tenant_id, wanted, within, after=after, limit=limit))
+        if len(keys) == limit:
+            return keys
+    return await _keys(conn, _by_territory(tenant_id, wanted, within, after=after, limit=limit))
 
 
 async def found_keys(
@@ -76,13 +85,15 @@ async def found_keys(
         .order_by("name", "id")
         .limit(up_to)
     )
-    return [(row.name, row.id) for row in await conn.execute(query)]
+    return await _keys(conn, query)
 
 
 async def count_up_to(conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter, *, limit: int) -> int:
     """How many retailers a filter without a search means, counted no further than `limit`."""
     within = await territories_of(conn, tenant_id, wanted)
-    found = sa.select(retailers.c.id).where(*_conditions(tenant_id, wanted, within)).limit(limit)
+    # In order, the few inactive ones have an index of their own.
+    found = sa.select(retailers.c.id) if wanted.active is not False else _in_order(retailers.c, None, limit)
+    found = found.where(*_conditions(tenant_id, wanted, within)).limit(limit)
     counted: int = (await conn.execute(sa.select(sa.func.count()).select_from(found.subquery()))).scalar_one()
     return counted
 
@@ -97,23 +108,38 @@ async def all_of(conn: AsyncConnection, tenant_id: UUID, wanted: RetailerFilter)
     return conditions
 
 
-def _conditions(tenant_id: UUID, wanted: RetailerFilter, within: Sequence[UUID] | None) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = [retailers.c.tenant_id == tenant_id, retailers.c.deleted_at.is_(None)]
+async def _keys(conn: AsyncConnection, query: sa.Select[Any]) -> Sequence[Key]:
+    return [(row.name, row.id) for row in await conn.execute(query)]
+
+
+def _conditions(
+    tenant_id: UUID, wanted: RetailerFilter, within: Sequence[UUID] | None, of: _Columns = retailers.c
+) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = [of.tenant_id == tenant_id, of.deleted_at.is_(None)]
     held = sa.select(assignments.c.retailer_id).where(
         assignments.c.tenant_id == tenant_id, assignments.c.ended_at.is_(None)
     )
     if within is not None:
-        found.append(retailers.c.territory_id == sa.any_(_given(list(within), _UUIDS)))
+        found.append(of.territory_id == sa.any_(_given(list(within), _UUIDS)))
     if wanted.distributor_id is not None:
-        found.append(retailers.c.distributor_id == wanted.distributor_id)
+        found.append(of.distributor_id == wanted.distributor_id)
     if wanted.sr_id is not None:
-        found.append(retailers.c.id.in_(held.where(assignments.c.sr_id == wanted.sr_id)))
+        found.append(of.id.in_(held.where(assignments.c.sr_id == wanted.sr_id)))
     if wanted.assigned is not None:
-        holding = held.where(assignments.c.retailer_id == retailers.c.id).exists()
+        holding = held.where(assignments.c.retailer_id == of.id).exists()
         found.append(holding if wanted.assigned else ~holding)
     if wanted.active is not None:
-        found.append(retailers.c.active if wanted.active else ~retailers.c.active)
+        found.append(of.active if wanted.active else ~of.active)
     return found
+
+
+def _walked(
+    tenant_id: UUID, wanted: RetailerFilter, within: Sequence[UUID], *, after: Key | None, limit: int
+) -> sa.Select[Any]:
+    # Those of the filter among the next of the whole list.
+    walk = _behind(sa.select(retailers), retailers.c, after, _WALKED)
+    nearest = walk.where(*_conditions(tenant_id, _ANY, None)).subquery("nearest")
+    return _in_order(nearest.c, None, limit).where(*_conditions(tenant_id, wanted, within, nearest.c))
 
 
 def _by_territory(
@@ -122,7 +148,7 @@ def _by_territory(
     # Each territory's part of the index is in order already: a page of each, and the first of all these.
     each = sa.func.unnest(sa.literal(list(within), _UUIDS))
     territory = each.table_valued(sa.column("id", sa.Uuid), name="territory").render_derived()
-    first = _in_order(sa.select(retailers.c.name, retailers.c.id), after, limit).where(
+    first = _in_order(retailers.c, after, limit).where(
         *_conditions(tenant_id, wanted, None), retailers.c.territory_id == territory.c.id
     )
     page = first.lateral("page")
@@ -165,8 +191,13 @@ def _given(value: object, kind: sa.types.TypeEngine[Any] | type[sa.types.TypeEng
     return sa.cast(sa.null() if value is None else sa.literal(value, kind), kind)
 
 
-def _in_order(query: sa.Select[Any], after: Key | None, limit: int) -> sa.Select[Any]:
-    key = sa.tuple_(retailers.c.name, retailers.c.id)
+def _in_order(of: _Columns, after: Key | None, limit: int) -> sa.Select[Any]:
+    return _behind(sa.select(of.name, of.id), of, after, limit)
+
+
+def _behind(query: sa.Select[Any], of: _Columns, after: Key | None, limit: int) -> sa.Select[Any]:
     if after is not None:
-        query = query.where(key > sa.tuple_(sa.literal(after[0], sa.Text), sa.literal(after[1], sa.Uuid)))
-    return query.order_by(retailers.c.name, retailers.c.id).limit(limit)
+        query = query.where(
+            sa.tuple_(of.name, of.id) > sa.tuple_(sa.literal(after[0], sa.Text), sa.literal(after[1], sa.Uuid))
+        )
+    return query.order_by(of.name, of.id).limit(limit)

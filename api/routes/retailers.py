@@ -107,7 +107,7 @@ class Retailers(Controller):
     ) -> Page[RetailerDetails]:
         """A page of retailers by name; filters hold together, unknown ids find nothing.
 
-        The first page counts: exactly up to 10,000 (with `q`, `route` or `assigned=false` 1,000), beyond as `at_least`.
+        The first page counts: exactly up to 1,000, beyond as `at_least`.
         """
         wanted = RetailerFilter(
             region_id=region_id,

@@ -57,13 +57,19 @@ DECLARE
     from_name text := coalesce(after_name, '');
     nobody constant uuid := '00000000-0000-0000-0000-000000000000';
     from_id uuid := coalesce(after_id, nobody);
-    -- A territory, distributor or SR has few enough to look at all of them.
-    narrow constant boolean := in_territories IS NOT NULL OR of_distributor IS NOT NULL OR of_sr IS NOT NULL;
-    unassigned constant boolean := is_assigned IS FALSE AND NOT narrow;
+    -- A few territories, a distributor or an SR have few enough to look at all of them.
+    narrow constant boolean := coalesce(cardinality(in_territories) <= 50, false)
+        OR of_distributor IS NOT NULL OR of_sr IS NOT NULL;
+    few constant integer := 2000;
+    few_unassigned constant boolean := is_assigned IS FALSE AND few >= (
+        SELECT count(*) FROM (SELECT FROM public.unassigned_retailers u WHERE u.tenant_id = tenant LIMIT few + 1) u);
+    unassigned constant boolean := is_assigned IS FALSE AND (few_unassigned OR NOT narrow);
     -- Where names do not sort by code point, ranges have no order.
     ranged constant boolean := folded IS NOT NULL AND NOT (narrow OR unassigned OR wordless)
         AND wanted IS NOT NULL AND 'a' > 'Z' AND 'ক' > 'é';
-    walked constant integer := 5000;
+    walked constant integer := 1500;
+    walked_in_range constant integer := 5000;
+    counted_along constant integer := 15000;
     missing integer := wanted;
     exact integer := coalesce(in_order, wanted);
     counted integer := 0;
@@ -96,7 +102,7 @@ DECLARE
     beginnings constant integer[] := ARRAY[{BEGINNINGS}];
     pattern text := part;
 BEGIN
-    IF NOT narrow AND wanted IS NOT NULL THEN
+    IF NOT (narrow OR few_unassigned) AND wanted IS NOT NULL THEN
         RETURN QUERY EXECUTE walk USING tenant, from_name, from_id, part, phone_end, typed, on_route, in_territories,
             of_distributor, of_sr, is_assigned, is_active, wanted, walked;
         GET DIAGNOSTICS found = ROW_COUNT;
@@ -105,6 +111,19 @@ BEGIN
         IF missing <= 0 THEN
             RETURN;
         END IF;
+        IF exact <= 0 AND found * counted_along > 1.2 * missing * walked THEN
+            -- Only the count is missing, and so many of the list are meant that others are met soon wherever one looks:
+            -- in the order of ids, which is nearly that of the table's pages.
+            RETURN QUERY EXECUTE 'SELECT r.id, r.name FROM (SELECT * FROM public.retailers r WHERE r.tenant_id = $1'
+                || ' ORDER BY r.id LIMIT $14) r WHERE ' || there || ' AND ' || alike || ' LIMIT $13'
+                USING tenant, from_name, from_id, part, phone_end, typed, on_route, in_territories, of_distributor,
+                    of_sr, is_assigned, is_active, wanted, counted_along;
+            GET DIAGNOSTICS met = ROW_COUNT;
+            IF met >= wanted THEN
+                RETURN;
+            END IF;
+            met := 0;
+        END IF;
         SELECT r.name, r.id INTO from_name, from_id FROM public.retailers r
         WHERE r.tenant_id = tenant AND r.deleted_at IS NULL AND (r.name, r.id) > (from_name, from_id)
         ORDER BY r.name, r.id OFFSET walked - 1 LIMIT 1;
@@ -112,7 +131,7 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    IF NOT (ranged OR unassigned OR folded IS NULL) OR narrow THEN
+    IF NOT (ranged OR unassigned OR folded IS NULL) OR narrow AND NOT unassigned THEN
         look_up := CASE
             WHEN narrow OR wordless AND wanted IS NULL THEN format(sorted, retailers || alike)
             -- Of signs the name has nothing to fold: the index of names has all that is asked.
@@ -151,7 +170,8 @@ BEGIN
             RETURN QUERY EXECUTE walk
                 USING tenant, greatest(from_name, chr(beginnings[range - 1])),
                     CASE WHEN from_name < chr(beginnings[range - 1]) THEN nobody ELSE from_id END, part, phone_end,
-                    typed, on_route, in_territories, of_distributor, of_sr, is_assigned, is_active, exact, walked;
+                    typed, on_route, in_territories, of_distributor, of_sr, is_assigned, is_active, exact,
+                    walked_in_range;
             GET DIAGNOSTICS met = ROW_COUNT;
         END IF;
         IF found >= missing AND exact > met THEN

@@ -14,8 +14,7 @@ from queries._read import Page, PageRequest, Position, Read, parse_cursor, write
 
 _LIST: Final = "retailers"
 # Counting is what makes a list of a million slow: beyond these a count says "at least".
-COUNTED: Final = 10_000
-COUNTED_IN_SEARCHES: Final = 1_000
+COUNTED: Final = 1_000
 
 
 async def retailer_list(read: Read, page: PageRequest, wanted: RetailerFilter) -> Page[RetailerDetails]:
@@ -29,20 +28,21 @@ async def retailer_list(read: Read, page: PageRequest, wanted: RetailerFilter) -
     tenant_id = read.actor.tenant
     async with read.connect() as conn:
         if page.cursor is None and is_searched(wanted):
-            up_to = max(COUNTED_IN_SEARCHES, page.limit) + 1
-            keys = await found_keys(conn, tenant_id, wanted, after=None, limit=page.limit + 1, up_to=up_to)
-            counted, most = len(keys), up_to - 1
+            keys = await found_keys(conn, tenant_id, wanted, after=None, limit=page.limit + 1, up_to=COUNTED + 1)
+            counted = len(keys)
         else:
             keys = await next_keys(conn, tenant_id, wanted, after=after, limit=page.limit + 1)
-            counted, most = len(keys), COUNTED
+            counted = len(keys)
             if page.cursor is None and len(keys) > page.limit:
-                counted = await count_up_to(conn, tenant_id, wanted, limit=most + 1)
+                counted = await count_up_to(conn, tenant_id, wanted, limit=COUNTED + 1)
         shown = keys[: page.limit]
         items = await read_details(conn, tenant_id, [row_id for _, row_id in shown])
     found = Page(items, write_cursor(Position(_LIST, *shown[-1])) if len(keys) > page.limit else None)
     if page.cursor is not None:
         return found
-    return msgspec.structs.replace(found, count=min(counted, most), count_is="exact" if counted <= most else "at_least")
+    return msgspec.structs.replace(
+        found, count=min(counted, COUNTED), count_is="exact" if counted <= COUNTED else "at_least"
+    )
 
 
 async def retailer(read: Read, retailer_id: UUID) -> RetailerDetails:

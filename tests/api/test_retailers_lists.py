@@ -112,9 +112,9 @@ async def test_a_count_is_exact_until_it_stops(admin: httpx.AsyncClient, owner: 
     variants: tuple[Json, ...] = ({}, {"q": "crowd"}, {"limit": 100})
     counted = [await page_of(admin, territory_id=place["id"], **more) for more in variants]
     assert [(one["count"], one["count_is"]) for one in counted] == [(999, "exact"), (998, "exact"), (999, "exact")]
-    await crowd(999, 10_000)
+    await crowd(999, 1_001)
     filtered, searched = await page_of(admin, territory_id=place["id"]), await page_of(admin, q="crowd")
-    assert (filtered["count"], filtered["count_is"]) == (10_000, "at_least")
+    assert (filtered["count"], filtered["count_is"]) == (1_000, "at_least")
     assert (searched["count"], searched["count_is"]) == (1_000, "at_least")
     assert (await page_of(admin, territory_id=place["id"], assigned=True))["count"] == 0
 
