@@ -22,7 +22,7 @@ from domain.shared.ids import new_id
 from workers.books import LeftToRelay, open_auditor, open_renderer
 from workers.job_kinds import JOB_KINDS
 from workers.jobs.kind import JobKinds
-from workers.jobs.run import run_chunk
+from workers.jobs.run import run_next_chunk
 from workers.machinery import Machinery
 from workers.presence import stay_seen
 from workers.process import run_process, until_stopped
@@ -112,8 +112,8 @@ async def work(
 ) -> None:
     """Take from both queues until the machinery is told to stop: long chunks never keep events waiting."""
 
-    async def run(tenant_id: str, job_id: str, number: int) -> None:
-        await run_chunk(machinery, UUID(tenant_id), UUID(job_id), number)
+    async def run(_tenant_id: str, _job_id: str, _number: int) -> None:
+        await run_next_chunk(machinery)
 
     async def take(tenant_id: str, event_id: str, subscriber: str) -> None:
         await deliver(machinery, subscribers, UUID(tenant_id), UUID(event_id), subscriber)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.stores import deliveries as delivery_store
 from adapters.postgres.stores import jobs as job_store
+from adapters.postgres.stores import turns
 from adapters.postgres.transaction import transaction
 from domain.shared.actor import RELAY, worker_actor
 from domain.shared.errors import Refusal
@@ -26,7 +27,7 @@ async def sweep(machinery: Machinery) -> None:
         if not await job_store.may_do(tx, "sweeper"):
             return
         overdue = await delivery_store.overdue(tx, seconds=OVERDUE_SECONDS)
-        open_jobs = await job_store.open_jobs(tx)
+        open_jobs = await turns.open_jobs(tx)
     for one in overdue:
         await machinery.queue.send_delivery(one.tenant_id, one.event_id, one.subscriber, one.attempts)
     for tenant_id, job_id in open_jobs:

@@ -8,15 +8,14 @@ import msgspec
 from adapters.postgres.stores import before_images as image_store
 from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.stores import jobs as job_store
+from adapters.postgres.stores import turns
 from adapters.postgres.stores.chunks import Tally
 from adapters.postgres.transaction import Tx
 from commands._run import Command
 from commands.jobs._ending import end_job
 from commands.jobs._planned import day_to_wait_for
-from domain.jobs import ENDED, JobRow, Phase, PlannedChunk, decided_ending, next_phase
+from domain.jobs import CHUNKS_AT_ONCE, ENDED, JobRow, Phase, PlannedChunk, decided_ending, next_phase
 
-# So many chunks of one job are with the workers at a time: every organisation's job gets on.
-CHUNKS_AT_ONCE = 4
 BOOKS_PER_CHUNK = 300
 
 
@@ -60,8 +59,8 @@ async def advance_job(command: AdvanceJob, tx: Tx) -> Advanced:
 async def _start(tx: Tx, job: JobRow) -> JobRow:
     if (day := await day_to_wait_for(tx, job, planned=job.phase == "planned")) is not None:
         return await _wait(tx, job, "planned", day)
-    if job.writes_retailers and (first := await job_store.take_turn(tx, job)) is not None:
-        return await _wait(tx, job, "waiting", f"job {first.id}")
+    if (before := await turns.take(tx, job)) is not None:
+        return await _wait(tx, job, "waiting", f"job {before.id}")
     if not await chunk_store.exist(tx, job.id):
         await job_store.plan_chunks(tx, job.id, [PlannedChunk(rows=0, params={})], step="split")
     return await job_store.update(tx, job.id, state="running", phase="split", started_at=tx.now, waiting_for=None)

@@ -11,11 +11,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.stores import jobs as job_store
+from adapters.postgres.stores import turns
 from adapters.postgres.stores.chunks import Claimed
 from adapters.postgres.transaction import Tx, transaction
 from adapters.redis.job_progress import PieceProgress
-from domain.jobs import JobFailed, JobRow
-from domain.shared.actor import worker_actor
+from domain.jobs import CHUNKS_AT_ONCE, JobFailed, JobRow
+from domain.shared.actor import RELAY, worker_actor
 from domain.shared.errors import Unavailable
 from workers.jobs.advance import advance
 from workers.jobs.failures import classify, is_passing
@@ -30,14 +31,28 @@ BEAT_SECONDS = 1.0
 # Shorter than the lease of 15 s: whoever cannot reach PostgreSQL stops before somebody else begins.
 SILENT_SECONDS = 12.0
 SAYING_SECONDS = 20.0
+# Two who look at the same moment find the same chunk; one of them looks again.
+_TIMES_OVERTAKEN = 20
 
 
-async def run_chunk(machinery: Machinery, tenant_id: UUID, job_id: UUID, number: int) -> None:
-    """Do the chunk if nobody else does; afterwards the job is taken further."""
+async def run_next_chunk(machinery: Machinery) -> None:
+    """Do the chunk whose turn it is now, whichever chunk it was that somebody sent for.
+
+    Every chunk that is due has been sent for once: as many are taken, only in another order.
+    """
+    for _ in range(_TIMES_OVERTAKEN):
+        async with transaction(machinery.engine, RELAY) as tx:
+            turn = await turns.next_chunk(tx, at_once=CHUNKS_AT_ONCE)
+        if turn is None or await run_chunk(machinery, turn.tenant_id, turn.job_id, turn.number):
+            return
+
+
+async def run_chunk(machinery: Machinery, tenant_id: UUID, job_id: UUID, number: int) -> bool:
+    """Do the chunk if nobody else does, and say so; afterwards the job is taken further."""
     async with transaction(machinery.engine, worker_actor(tenant_id)) as tx:
         claimed = await chunk_store.claim(tx, job_id, number, worker_id=machinery.worker_id)
         if claimed is None:
-            return
+            return False
         job = await job_store.get(tx, job_id)
     machinery.doing[job_id, number] = claimed.step
     try:
@@ -50,6 +65,7 @@ async def run_chunk(machinery: Machinery, tenant_id: UUID, job_id: UUID, number:
         await advance(machinery, tenant_id, job_id)
     except (SQLAlchemyError, Unavailable, OSError) as error:
         log.info("advance_left_to_sweeper", job_id=str(job_id), error=str(error)[:200])
+    return True
 
 
 async def _attempt(machinery: Machinery, job: JobRow, claimed: Claimed) -> None:

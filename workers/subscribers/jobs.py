@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from adapters.postgres.stores import jobs as job_store
+from adapters.postgres.stores import turns
 from adapters.postgres.transaction import transaction
 from domain.jobs import JobCancelRequested, JobFinished, JobSubmitted
 from domain.shared.actor import worker_actor
@@ -27,6 +27,6 @@ async def stop_job(event: JobCancelRequested, machinery: Machinery, tenant_id: U
 async def start_next_job(_event: JobFinished, machinery: Machinery, tenant_id: UUID) -> None:
     """Let the organisation's waiting jobs see whether it is their turn."""
     async with transaction(machinery.engine, worker_actor(tenant_id)) as tx:
-        waiting = await job_store.waiting(tx)
+        waiting = await turns.waiting(tx)
     for job_id in waiting:
         await advance(machinery, tenant_id, job_id)

@@ -59,41 +59,6 @@ async def update(tx: Tx, job_id: UUID, **changes: Any) -> JobRow:  # noqa: ANN40
     return _found(await tx.conn.execute(query), job_id)
 
 
-async def take_turn(tx: Tx, job: JobRow) -> JobRow | None:
-    """The bulk writer that goes before `job`: one that runs, or has waited longer; None when it is its turn.
-
-    One that waits for a day keeps nobody waiting.
-    Nobody else of the organisation decides this until the transaction ends.
-    """
-    await tx.conn.execute(
-        sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"bulk-writer:{tx.tenant_id}", 0)))
-    )
-    before = sa.or_(jobs.c.state == "running", sa.and_(jobs.c.state == "queued", jobs.c.id < job.id))
-    query = (
-        sa.select(jobs)
-        .where(jobs.c.tenant_id == tx.tenant_id, jobs.c.state.in_(("queued", "running")))
-        .where(jobs.c.writes_retailers, jobs.c.id != job.id, before, jobs.c.phase != "planned")
-        .order_by(jobs.c.state.desc(), jobs.c.id)
-        .limit(1)
-    )
-    row = (await tx.conn.execute(query)).mappings().one_or_none()
-    return None if row is None else to_job(row)
-
-
-async def waiting(tx: Tx) -> list[UUID]:
-    """The organisation's queued jobs, the oldest first; not those that wait for a day."""
-    queued = (jobs.c.state == "queued", jobs.c.phase != "planned")
-    query = sa.select(jobs.c.id).where(jobs.c.tenant_id == tx.tenant_id, *queued).order_by(jobs.c.id)
-    return list((await tx.conn.execute(query)).scalars())
-
-
-async def open_jobs(tx: Tx) -> list[tuple[UUID, UUID]]:
-    """(tenant, job) of every job of all organisations that has not ended and does not wait for a day."""
-    query = sa.select(jobs.c.tenant_id, jobs.c.id).where(jobs.c.state.in_(OPEN), jobs.c.phase != "planned")
-    query = query.order_by(jobs.c.id)
-    return [(row.tenant_id, row.id) for row in await tx.conn.execute(query)]
-
-
 async def may_do(tx: Tx, duty: str) -> bool:
     """Whether nobody else is at this duty, such as `sweeper`; nobody will be until the transaction ends."""
     query = sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(duty, 0)))
