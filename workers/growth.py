@@ -11,7 +11,11 @@ _WORTH_IT: Final = 5_000
 
 
 async def tell_planner(work: Work, tables: Sequence[str]) -> None:
-    """After chunks 1, 2, 4, 8 …: whenever a job may have doubled what it has written."""
+    """After chunks 1, 4, 16 …: whenever a job may have written four times as much. Call it if the chunk wrote.
+
+    Each time costs half a second of a core at a million rows; after every doubling it was a tenth of an import.
+    """
     number = work.chunk.number
-    if work.chunk.rows >= _WORTH_IT and not work.job.dry_run and number & (number - 1) == 0:
+    due = number.bit_count() == 1 and number.bit_length() % 2 == 1
+    if due and work.chunk.rows >= _WORTH_IT and not work.job.dry_run:
         await refresh_statistics(work.engine, worker_actor(work.job.tenant_id), tables)

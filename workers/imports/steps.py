@@ -86,7 +86,8 @@ async def load_import(work: Work) -> None:
             fault_groups=groups,
         )
         await work.complete(tx, counts)
-    await tell_planner(work, [kind.name])
+    if loaded.created + loaded.updated:
+        await tell_planner(work, [kind.name])
 
 
 async def finish_import(work: Work) -> None:
