@@ -109,12 +109,30 @@ class Person:
 
 
 class Phone:
-    """An SR's phone, which follows `/sr/sync` exactly as clients are told to."""
+    """An SR's phone, which pulls from and pushes to `/sr/sync` exactly as clients are told to.
+
+    `shops` is what was pulled, `waiting` what the SR has changed since and nobody has been told of.
+    """
 
     def __init__(self, sr: Person) -> None:
         self.sr = sr
         self._cursor: str | None = None
         self.shops: dict[str, Json] = {}
+        self.waiting: list[Json] = []
+
+    def change(self, shop_id: str, **fields: object) -> Json:
+        """Without a network: written down with the version that was pulled."""
+        base = self.shops[shop_id]["version"]
+        item = {"id": str(uuid.uuid4()), "retailer_id": shop_id, "base_version": base, "fields": fields}
+        self.waiting.append(item)
+        return item
+
+    def push(self) -> list[Json]:
+        """Tell what waits, in the order in which it happened; an answer settles it, whatever it is."""
+        answer = self.sr.request("POST", "/sr/sync", json={"changes": self.waiting[:200]})
+        results: list[Json] = answer.json()["results"]
+        self.waiting = self.waiting[len(results) :]
+        return results
 
     def sync(self, *, limit: int = 200) -> int:
         """Pull until there is nothing more; how many pages came."""
