@@ -11,6 +11,7 @@ from rich.markup import escape
 from cli.http_client import Client
 from cli.job_answers import Job
 from cli.job_display import counted, display, doing, duration, follow, size
+from cli.job_table import print_faults
 from cli.sign_in import (
     FAILED,
     INTERRUPTED,
@@ -30,6 +31,9 @@ class Kind(StrEnum):
 
     RETAILERS = "retailers"
     TERRITORIES = "territories"
+    DISTRIBUTORS = "distributors"
+    USERS = "users"
+    ASSIGNMENTS = "assignments"
 
 
 def import_file(
@@ -109,6 +113,8 @@ def report(console: Console, job: Job) -> None:
         console.print(f"  {counted(job)}", highlight=False, soft_wrap=True)
     for warning in job.warnings:
         console.print(f"  [yellow]{escape(warning)}[/]", soft_wrap=True)
+    if job.fault_groups:
+        print_faults(console, job)
 
 
 def save_rejects(client: Client, job: Job, to: Path | None, console: Console) -> None:

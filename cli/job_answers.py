@@ -36,6 +36,16 @@ class Trouble(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class FaultGroup(msgspec.Struct, frozen=True):
+    """Rows rejected for the same reason; `column` is empty for a fault of the row as a whole."""
+
+    code: str
+    count: int
+    column: str = ""
+    example: str = ""
+    example_row: int | None = None
+
+
 class Links(msgspec.Struct, frozen=True):
     rejects: str | None = None
     undo: str | None = None
@@ -57,6 +67,7 @@ class Job(msgspec.Struct, frozen=True):
     finished_at: datetime | None = None
     error: Trouble | None = None
     warnings: tuple[str, ...] = ()
+    fault_groups: tuple[FaultGroup, ...] = ()
     links: Links = Links()
 
     @property

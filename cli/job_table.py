@@ -15,6 +15,7 @@ WIDE = 130
 UNBROKEN = 10_000
 GAP = 2
 SHORTEST_NAME = 8
+FAULTS_SHOWN = 12
 
 
 def print_jobs(out: Console, found: Found) -> None:
@@ -24,6 +25,21 @@ def print_jobs(out: Console, found: Found) -> None:
         _print_narrow(out, found, several=several)
     else:
         _print_wide(out, found, several=several)
+
+
+def print_faults(out: Console, job: Job) -> None:
+    """Why rows were rejected, the most frequent reasons first, each with a row to look at."""
+    table = Table(box=None, padding=(0, GAP, 0, 0), header_style="dim")
+    table.add_column("  rows", justify="right", no_wrap=True)
+    table.add_column("column", no_wrap=True)
+    table.add_column("fault", no_wrap=True)
+    table.add_column("for example", ratio=1)
+    for group in job.fault_groups[:FAULTS_SHOWN]:
+        row = "" if group.example_row is None else f"row {group.example_row:,}: "
+        table.add_row(f"{group.count:,}", group.column, group.code, Text(f"{row}{group.example}"))
+    print_table(out, table)
+    if (more := len(job.fault_groups) - FAULTS_SHOWN) > 0:
+        out.print(f"  and {more} more kinds of faults: see the rejected rows.", highlight=False, soft_wrap=True)
 
 
 def print_table(out: Console, table: Table) -> None:

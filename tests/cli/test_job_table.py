@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from cli.job_answers import Counts, Job, Progress
-from cli.job_table import print_jobs
+from cli.job_answers import Counts, FaultGroup, Job, Progress
+from cli.job_table import print_faults, print_jobs
 
 AT = datetime(2026, 11, 21, 9, 30, 15, tzinfo=UTC)
 SUBJECTS = (("import", "retailers"), ("assignment", "assignments"), ("undo", "assignments"), ("import", "territories"))
@@ -63,3 +63,20 @@ def test_a_piped_list_is_whole_and_has_no_seconds() -> None:
     assert "99,000 of 100,000" in lines[2]
     assert lines[4].split()[2:4] == ["check", "territories"]
     assert ":15" not in "".join(lines)
+
+
+def test_faults_stand_in_a_small_table_with_an_example_each() -> None:
+    target = io.StringIO()
+    groups = tuple(FaultGroup(code=f"code_{n}", column="phone", count=20 - n) for n in range(13))
+    first = FaultGroup(
+        code="unknown_territory", column="territory", count=1_180, example="There is no [Mirpr-10].", example_row=412
+    )
+    job = Job(id="1", kind="import", mode="apply", state="succeeded", submitted_at=AT, fault_groups=(first, *groups))
+    print_faults(Console(file=target, width=60), job)
+    lines = target.getvalue().splitlines()
+    assert lines[0].split() == ["rows", "column", "fault", "for", "example"]
+    assert lines[1].rstrip().split(maxsplit=3) == [
+        "1,180", "territory", "unknown_territory", "row 412: There is no [Mirpr-10].",
+    ]  # fmt: skip
+    assert lines[-1].strip() == "and 2 more kinds of faults: see the rejected rows."
+    assert len(lines) == 1 + 12 + 1
