@@ -5,9 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from adapters.postgres.stores import before_images as image_store
 from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.stores import jobs as job_store
+from adapters.postgres.stores import rendering
 from adapters.postgres.stores import turns
 from adapters.postgres.stores.chunks import Tally
 from adapters.postgres.transaction import Tx
@@ -16,7 +16,10 @@ from commands.jobs._ending import end_job
 from commands.jobs._planned import day_to_wait_for
 from domain.jobs import CHUNKS_AT_ONCE, ENDED, JobRow, Phase, PlannedChunk, decided_ending, next_phase
 
-BOOKS_PER_CHUNK = 300
+# A worker that looks through them costs another turn of the queue, which moving a few retailers need not wait for.
+_LOOKED_THROUGH_AT_ONCE = 1_000
+# Where a row of the job touches the books of its holders alone.
+_ONE_BOOK_A_ROW = ("retailers", "assignments")
 
 
 class AdvanceJob(Command, frozen=True, kw_only=True):
@@ -96,7 +99,7 @@ async def _go_on(tx: Tx, job: JobRow, tally: Tally) -> JobRow:
     if phase == "ended":
         return await end_job(tx, job, job.ending or "succeeded", tally)
     if phase == "render":
-        await _plan_rendering(tx, job)
+        await _plan_rendering(tx, job, tally)
         return await job_store.update(tx, job.id, phase=phase, ending=job.ending or "succeeded")
     if phase == "finish":
         if tally.failure is None or not await chunk_store.failed(tx, job.id, step="render"):
@@ -105,12 +108,11 @@ async def _go_on(tx: Tx, job: JobRow, tally: Tally) -> JobRow:
     return await job_store.update(tx, job.id, phase=phase)
 
 
-async def _plan_rendering(tx: Tx, job: JobRow) -> None:
+async def _plan_rendering(tx: Tx, job: JobRow, tally: Tally) -> None:
+    """Few rows are looked through at once; for many a worker does it, so that nobody waits for the job's lock."""
     if not await chunk_store.stale_chunks(tx, job.id):
         return
-    books = [str(sr_id) for sr_id in await image_store.books_touched(tx.conn, tx.tenant_id, job.id)]
-    planned = [
-        PlannedChunk(rows=0, params={"sr_ids": books[start : start + BOOKS_PER_CHUNK]})
-        for start in range(0, len(books), BOOKS_PER_CHUNK)
-    ]
-    await job_store.plan_chunks(tx, job.id, planned, step="render")
+    if tally.counts.created + tally.counts.updated <= _LOOKED_THROUGH_AT_ONCE and job.subject in _ONE_BOOK_A_ROW:
+        await rendering.plan_rendering(tx, job.id)
+    else:
+        await rendering.plan_look(tx, job.id)

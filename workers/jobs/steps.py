@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from adapters.postgres.stores import rendering
 from domain.jobs import JobFailed
 from workers.jobs.work import Work
 from workers.machinery import Machinery
@@ -27,6 +28,11 @@ async def do_step(machinery: Machinery, work: Work) -> None:
 
 
 async def _render(machinery: Machinery, work: Work) -> None:
+    if rendering.looks_first(work.chunk.params):
+        async with work.fenced() as tx:
+            await rendering.plan_rendering(tx, work.job.id)
+            await work.complete(tx)
+        return
     sr_ids = [UUID(sr_id) for sr_id in work.chunk.params["sr_ids"]]
     await machinery.render_books(work.job.tenant_id, sr_ids)
     await _nothing(work)
