@@ -109,11 +109,11 @@ UPDATE loans l SET assignment_id = n.id {_MOVED}
 LEFT JOIN assignments o ON o.tenant_id = :tenant_id AND o.retailer_id = m.retailer_id
     AND o.ended_at = n.started_at AND o.sr_id = m.holder
 LEFT JOIN LATERAL (
-    SELECT e.id FROM assignments e
-    WHERE e.tenant_id = :tenant_id AND e.retailer_id = m.retailer_id AND e.sr_id = m.target
+    SELECT e.id, e.sr_id FROM assignments e
+    WHERE e.tenant_id = :tenant_id AND e.retailer_id = m.retailer_id
       AND e.ended_at IS NOT NULL AND (o.id IS NULL OR e.ended_at = o.started_at)
     ORDER BY e.ended_at DESC LIMIT 1
-) b ON true
+) b ON b.sr_id = m.target
 WHERE m.target IS DISTINCT FROM m.holder
   AND l.tenant_id = :tenant_id AND l.job_id <> :job_id AND l.assignment_id IN (o.id, b.id)
 """  # noqa: S608  our own names
