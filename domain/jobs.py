@@ -189,6 +189,16 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     return_of: UUID | None = None
 
 
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which jobs; what is None does not limit, all others hold together. `submitted_before` itself is outside."""
+
+    state: str | None = None
+    kind: str | None = None
+    submitted_by: UUID | None = None
+    submitted_from: datetime | None = None
+    submitted_before: datetime | None = None
+
+
 class PlannedChunk(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of the load step; `rows` of it count as not loaded until it is done."""
 

@@ -1,5 +1,6 @@
 """Jobs over HTTP, for admins: watch, cancel, retry and undo bulk work."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -19,12 +20,13 @@ from api.routes.imports import SubmittedJob
 from commands.jobs.cancel_job import CancelJob, cancel_job
 from commands.jobs.retry_job import RetryJob, retry_job
 from commands.jobs.undo_job import UndoJob, undo_job
-from domain.jobs import KINDS, STATES, Job
-from domain.shared.errors import Fault, Invalid, NotFound
+from domain.jobs import KINDS, STATES, Job, JobFilter
+from domain.shared.errors import Fault, Invalid, Malformed, NotFound
 from queries._read import DEFAULT_LIMIT, Page
+from queries.jobs.job_list import job_list
 from queries.jobs.job_rejects import job_rejects
 from queries.jobs.job_result import job_result
-from queries.jobs.job_status import job_list, job_status
+from queries.jobs.job_status import job_status
 
 State = Annotated[
     str | None,
@@ -33,6 +35,9 @@ State = Annotated[
 Kind = Annotated[
     str | None, QueryParameter(max_length=64, description="Only these.", schema_extra={"enum": list(KINDS)})
 ]
+SubmittedBy = Annotated[UUID | None, QueryParameter(description="Only those of this user.")]
+From = Annotated[datetime | None, QueryParameter(description="Only those submitted at this instant or later.")]
+Before = Annotated[datetime | None, QueryParameter(description="Only those submitted before this instant.")]
 OnCancel = Annotated[
     str,
     QueryParameter(
@@ -54,13 +59,25 @@ class Jobs(Controller):
         caller: NamedDependency[Caller],
         in_state: State = None,
         kind: Kind = None,
+        submitted_by: SubmittedBy = None,
+        submitted_from: From = None,
+        submitted_before: Before = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> Page[Job]:
-        """A page of the organisation's jobs."""
+        """A page of the organisation's jobs; the first page counts them, up to 1,000."""
         _check("state", in_state, STATES)
         _check("kind", kind, KINDS)
-        return await job_list(caller.read, page_request(limit, cursor), state=in_state, kind=kind)
+        for name, instant in (("submitted_from", submitted_from), ("submitted_before", submitted_before)):
+            _check_zone(name, instant)
+        wanted = JobFilter(
+            state=in_state,
+            kind=kind,
+            submitted_by=submitted_by,
+            submitted_from=submitted_from,
+            submitted_before=submitted_before,
+        )
+        return await job_list(caller.read, page_request(limit, cursor), wanted)
 
     @get("/{job_id:uuid}", operation_id="getJob", summary="Read a job", responses=ANSWERS_ONE)
     async def read(self, caller: NamedDependency[Caller], job_id: FromPath[UUID]) -> Job:
@@ -184,3 +201,9 @@ def _check(name: str, value: str | None, among: tuple[str, ...]) -> None:
     if value is not None and value not in among:
         message = f"{name} is one of {', '.join(among)}, not {value[:80]!r}."
         raise Invalid(message, faults=[Fault(name, "invalid_value", message)])
+
+
+def _check_zone(name: str, instant: datetime | None) -> None:
+    if instant is not None and instant.tzinfo is None:
+        message = f"{name} needs its offset from UTC, as in 2026-03-14T09:30:00Z."
+        raise Malformed(message, faults=[Fault(name, "invalid_value", message)])
