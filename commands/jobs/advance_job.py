@@ -7,8 +7,7 @@ import msgspec
 
 from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.stores import jobs as job_store
-from adapters.postgres.stores import rendering
-from adapters.postgres.stores import turns
+from adapters.postgres.stores import rendering, turns
 from adapters.postgres.stores.chunks import Tally
 from adapters.postgres.transaction import Tx
 from commands._run import Command
