@@ -18,7 +18,9 @@ from adapters.redis.request_counts import RequestCounts
 from adapters.tokens import Tokens
 from api.docs_readers import DocsReaders
 from api.haat_version import VersionSeal
+from api.job_events import LOOK_SECONDS
 from api.session_verdicts import SessionVerdicts
+from api.shared_looks import SharedLooks
 from api.stored_answers import StoredAnswers
 from commands._run import Runner
 from queries._views import BookReader
@@ -49,6 +51,7 @@ class Services(msgspec.Struct, kw_only=True):
     metrics_token: str | None
     docs_open: bool
     docs_readers: DocsReaders = msgspec.field(default_factory=DocsReaders)
+    looks: SharedLooks = msgspec.field(default_factory=lambda: SharedLooks(LOOK_SECONDS))
 
     async def redis_state(self) -> str:
         """`ok`, or `away` when one of the two does not answer."""

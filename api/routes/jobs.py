@@ -101,7 +101,7 @@ class Jobs(Controller):
 
         async def look() -> Job:
             await caller.check_session()
-            return await _job(caller, job_id)
+            return await caller.services.looks.look(caller.actor.tenant, job_id, lambda: _job(caller, job_id))
 
         stream = job_events(
             look,
