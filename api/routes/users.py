@@ -24,6 +24,10 @@ from queries.users.user_list import user, user_list
 OfRole: TypeAlias = Annotated[Role | None, QueryParameter(description="Only users of this role.")]
 Active: TypeAlias = Annotated[bool | None, QueryParameter(description="Only users who may (or may not) log in.")]
 
+HasPassword: TypeAlias = Annotated[
+    bool | None, QueryParameter(description="Only users who have a password (or, from a file, none yet).")
+]
+
 
 class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A user to create."""
@@ -58,10 +62,12 @@ class Users(Controller):
         cursor: Cursor = None,
         role: OfRole = None,
         active: Active = None,
+        has_password: HasPassword = None,
         q: Search = None,
     ) -> Page[User]:
         """A page of the organisation's users, ordered by name; `q` finds a part of a login or a name."""
-        return await user_list(caller.read, page_request(limit, cursor), role=role, active=active, q=q)
+        page = page_request(limit, cursor)
+        return await user_list(caller.read, page, role=role, active=active, has_password=has_password, q=q)
 
     @post(operation_id="createUser", summary="Create a user", responses=CREATES)
     async def create(self, caller: NamedDependency[Caller], data: JSONBody[NewUser]) -> Response[User]:

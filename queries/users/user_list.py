@@ -17,14 +17,25 @@ _USER = sa.select(users.c.id, users.c.login, users.c.name, users.c.role, users.c
 
 
 async def user_list(
-    read: Read, page: PageRequest, *, role: Role | None, active: bool | None, q: str | None
+    read: Read,
+    page: PageRequest,
+    *,
+    role: Role | None,
+    active: bool | None,
+    has_password: bool | None,
+    q: str | None,
 ) -> Page[User]:
-    """A page of the organisation's users; `q` is a part of login or name. Raises Malformed for a bad cursor."""
+    """A page of the organisation's users; `q` is a part of login or name. Raises Malformed for a bad cursor.
+
+    Those without a password came from a file, and cannot log in yet.
+    """
     query = _USER.where(users.c.tenant_id == read.actor.tenant, *mentions(q, users.c.name, users.c.login))
     if role is not None:
         query = query.where(users.c.role == role.value)
     if active is not None:
         query = query.where(users.c.active == active)
+    if has_password is not None:
+        query = query.where(users.c.password_hash.is_not(None) == has_password)
     async with read.connect() as conn:
         return await fetch_page(conn, query, page, into=User, name="users", order=(users.c.name, users.c.id))
 

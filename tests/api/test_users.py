@@ -172,3 +172,30 @@ async def _hold(database: Database, tenant_id: uuid.UUID, sr_id: uuid.UUID) -> N
             await connection.execute(sql, tenant_id, *values)
     finally:
         await connection.close()
+
+
+async def test_whoever_came_from_a_file_logs_in_once_an_admin_has_set_a_password(
+    admin: httpx.AsyncClient, client: httpx.AsyncClient, founded: Founded, database: Database
+) -> None:
+    login = f"{uuid.uuid4()}@file.test"
+    owner = await asyncpg.connect(database.owner_url)
+    try:
+        user_id = await owner.fetchval(
+            "INSERT INTO users (tenant_id, id, login, name, role)"
+            " VALUES ($1, gen_random_uuid(), $2, 'From a file', 'sr') RETURNING id",
+            founded.tenant_id,
+            login,
+        )
+    finally:
+        await owner.close()
+    for password in ("", "null", NEW_PASSWORD):
+        answer = await client.post("/api/v1/auth/login", json={"login": login, "password": password})
+        assert answer.status_code in {401, 422}, answer.text
+    waiting = (await admin.get(USERS, params={"has_password": "false"})).json()["items"]
+    assert [one["id"] for one in waiting] == [str(user_id)]
+    assert (await admin.patch(f"{USERS}/{user_id}", json={"password": NEW_PASSWORD})).status_code == 200
+    assert (await admin.get(USERS, params={"has_password": "false"})).json()["items"] == []
+    named = (await admin.get(USERS, params={"has_password": "true", "q": login})).json()["items"]
+    assert [one["login"] for one in named] == [login]
+    answer = await client.post("/api/v1/auth/login", json={"login": login, "password": NEW_PASSWORD})
+    assert answer.status_code == 200, answer.text
