@@ -28,6 +28,9 @@ from queries._selected_retailers import weigh
 from queries.assignments.preview import assignment_preview
 from queries.jobs.job_status import job_status
 
+# 100,000 uids of 64 letters, each with its quotation marks and comma, and some room.
+MAX_SELECTION_BYTES = 8 * 1024 * 1024
+
 Uid = Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["R-000123"])]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -111,6 +114,7 @@ class Assignments(Controller):
         operation_id="previewAssignment",
         summary="See what an assignment would do",
         responses=CREATES,
+        request_max_body_size=MAX_SELECTION_BYTES,
     )
     async def preview(self, caller: NamedDependency[Caller], data: JSONBody[WishBody]) -> Preview:
         """Each SR's load before and after, and who loses how many retailers; nothing changes.
@@ -120,7 +124,13 @@ class Assignments(Controller):
         """
         return await assignment_preview(caller.read, _request(data))
 
-    @post(status_code=202, operation_id="submitAssignment", summary="Assign retailers", responses=CREATES)
+    @post(
+        status_code=202,
+        operation_id="submitAssignment",
+        summary="Assign retailers",
+        responses=CREATES,
+        request_max_body_size=MAX_SELECTION_BYTES,
+    )
     async def submit(self, caller: NamedDependency[Caller], data: JSONBody[AssignmentBody]) -> Response[SubmittedJob]:
         """A job does what the preview showed; 409 `drifted` when other retailers or holders are there by now.
 

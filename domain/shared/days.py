@@ -1,7 +1,12 @@
 """Calendar days as an organisation lives them: in its own time zone, whatever that does to its clocks."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
+
+# The days beside them begin in UTC before or after all instants that there are.
+_FIRST: Final = date(1, 1, 2)
+_LAST: Final = date(9999, 12, 30)
 
 
 def today(now: datetime, zone: str) -> date:
@@ -15,4 +20,10 @@ def begins_at(day: date, zone: str) -> datetime:
     Where the clocks skip midnight this is the moment at which they do, where midnight comes twice the first one
     (PEP 495).
     """
+    day = min(max(day, _FIRST), _LAST)
     return datetime.combine(day, time.min, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def ends_at(day: date, zone: str) -> datetime:
+    """The instant in UTC at which the day after `day` begins in the IANA `zone`."""
+    return begins_at(min(day, _LAST) + timedelta(days=1), zone)

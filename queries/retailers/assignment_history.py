@@ -6,12 +6,14 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables.assignments import assignments
 from adapters.postgres.tables.organisations import organisations
 from adapters.postgres.tables.retailers import retailers
 from adapters.postgres.tables.users import users
 from domain.retailers import Holder
+from domain.shared.days import begins_at, ends_at
 from domain.shared.errors import NotFound
 from queries._read import Page, PageRequest, Read, fetch_page
 
@@ -42,20 +44,23 @@ async def assignment_history(read: Read, page: PageRequest, retailer_id: UUID, *
         .join(users, sa.and_(users.c.tenant_id == assignments.c.tenant_id, users.c.id == assignments.c.sr_id))
         .where(assignments.c.tenant_id == tenant_id, assignments.c.retailer_id == retailer_id)
     )
-    if on is not None:
-        query = query.where(assignments.c.started_at < _midnight(tenant_id, on, 1)).where(
-            sa.or_(assignments.c.ended_at.is_(None), assignments.c.ended_at > _midnight(tenant_id, on, 0))
-        )
     known = sa.select(retailers.c.id).where(retailers.c.tenant_id == tenant_id, retailers.c.id == retailer_id)
     async with read.connect() as conn:
         if (await conn.execute(known)).one_or_none() is None:
             message = f"There is no retailer {retailer_id}."
             raise NotFound(message)
+        if on is not None:
+            query = query.where(*await _during(conn, tenant_id, on))
         return await fetch_page(
             conn, query, page, into=Held, name="assignment_history", order=(_BEGAN, assignments.c.id), newest_first=True
         )
 
 
-def _midnight(tenant_id: UUID, day: date, later: int) -> sa.ColumnElement[datetime]:
-    zone = sa.select(organisations.c.time_zone).where(organisations.c.tenant_id == tenant_id).scalar_subquery()
-    return sa.func.timezone(zone, sa.cast(sa.cast(sa.literal(day, sa.Date) + later, sa.Date), sa.DateTime))
+async def _during(conn: AsyncConnection, tenant_id: UUID, day: date) -> tuple[sa.ColumnElement[bool], ...]:
+    zone = sa.select(organisations.c.time_zone).where(organisations.c.tenant_id == tenant_id)
+    time_zone = (await conn.execute(zone)).scalar_one()
+    ended = assignments.c.ended_at
+    return (
+        assignments.c.started_at < ends_at(day, time_zone),
+        sa.or_(ended.is_(None), ended > begins_at(day, time_zone)),
+    )

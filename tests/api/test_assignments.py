@@ -2,7 +2,9 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx
@@ -153,3 +155,64 @@ async def test_all_to_one_takes_exactly_one(admin: httpx.AsyncClient, shops: lis
 
 async def test_srs_may_not_assign(sr: httpx.AsyncClient) -> None:
     assert (await previewed(sr, {"all": True}, None)).status_code == 403
+
+
+async def test_a_day_and_a_return_are_told_by_the_job(
+    admin: httpx.AsyncClient, shops: list[Json], srs: list[str]
+) -> None:
+    day = datetime.now(ZoneInfo("Asia/Dhaka")).date()
+    dates = {"effective_on": f"{day + timedelta(days=2)}", "return_on": f"{day + timedelta(days=9)}"}
+    wish = {"select": of(shops), "to": {"sr_ids": srs[:1]}, **dates}
+    preview = await admin.post(PREVIEW, json=wish)
+    assert preview.status_code == 200, preview.text
+    answer = await admin.post(ASSIGN, json={**wish, "expect": preview.json()["expect"]})
+    assert answer.status_code == 202, answer.text
+    job = answer.json()["job"]
+    assert (job["starts_on"], job["returns_on"], job["return_of"]) == (dates["effective_on"], dates["return_on"], None)
+
+
+@pytest.mark.parametrize(
+    ("dates", "code", "pointer"),
+    [
+        ({"effective_on": "2020-01-01"}, "unfit_assignment", "/effective_on"),
+        ({"effective_on": "2999-01-01"}, "unfit_assignment", "/effective_on"),
+        ({"return_on": "2020-01-01"}, "unfit_assignment", "/return_on"),
+        ({"return_on": "next week"}, "invalid_body", "/return_on"),
+        ({"effective_on": "2026-12-01T00:00:00Z"}, "invalid_body", "/effective_on"),
+    ],
+)
+@pytest.mark.parametrize("path", [PREVIEW, ASSIGN])
+async def test_days_that_cannot_be_are_refused(
+    admin: httpx.AsyncClient, shops: list[Json], srs: list[str], dates: Json, code: str, pointer: str, path: str
+) -> None:
+    wish = {"select": of(shops), "to": {"sr_ids": srs[:1]}}
+    expect = (await admin.post(PREVIEW, json=wish)).json()["expect"]
+    answer = await admin.post(path, json={**wish, **dates, **({"expect": expect} if path == ASSIGN else {})})
+    assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+
+
+async def test_a_hundred_thousand_retailers_can_be_named(
+    admin: httpx.AsyncClient, owner: asyncpg.Connection, founded: Founded, srs: list[str]
+) -> None:
+    place = await territory(admin)
+    await owner.execute(
+        "INSERT INTO retailers (tenant_id, id, uid, name, phone, territory_id)"
+        " SELECT $1, uuidv7(), lpad(n::text, 64, 'R'), 'Shop', '+8801700000000', $2 FROM generate_series(1, 20000) n",
+        founded.tenant_id,
+        uuid.UUID(place["id"]),
+    )
+    uids = [f"{number}".rjust(64, "R") for number in range(1, 100_001)]
+    unknown = await previewed(admin, {"retailer_uids": uids}, srs)
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "unknown_retailers"), unknown.text[:300]
+    assert len(unknown.json()["errors"]) == 20
+    wish = {"select": {"retailer_uids": uids[:20_000]}, "to": {"sr_ids": srs}, "strategy": "balance"}
+    preview = (await admin.post(PREVIEW, json=wish)).json()
+    assert preview["count"] == 20_000
+    answer = await admin.post(ASSIGN, json={**wish, "expect": preview["expect"]})
+    assert answer.status_code == 202, answer.text
+    kept = "SELECT octet_length(params::text) FROM jobs WHERE id = $1"
+    assert await owner.fetchval(kept, uuid.UUID(answer.json()["job"]["id"])) < 1_000
+    too_many = await previewed(admin, {"retailer_uids": [*uids, "one more"]}, srs)
+    assert (too_many.status_code, too_many.json()["code"]) == (422, "invalid_body")
+    assert (await admin.post(PREVIEW, content=b" " * 8_400_000)).status_code == 413

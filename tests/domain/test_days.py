@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.shared.days import begins_at, today
+from domain.shared.days import begins_at, ends_at, today
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,9 @@ def test_no_day_has_come_before_it_begins_and_each_has_when_it_does(day: date, z
     begin = begins_at(day, zone)
     assert today(begin, zone) >= day
     assert today(begin - timedelta(microseconds=1), zone) <= day
-    assert begins_at(day + timedelta(days=1), zone) >= begin
+    assert ends_at(day, zone) == begins_at(day + timedelta(days=1), zone) >= begin
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_the_ends_of_the_calendar_have_instants(zone: str) -> None:
+    assert begins_at(date.min, zone) <= ends_at(date.min, zone) < begins_at(date.max, zone) <= ends_at(date.max, zone)
