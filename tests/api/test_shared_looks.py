@@ -18,10 +18,11 @@ class Asked:
 
     def __init__(self) -> None:
         self.times = 0
-        self.may_answer = asyncio.Event()
+        self.begun, self.may_answer = asyncio.Event(), asyncio.Event()
 
     async def __call__(self) -> Job:
         self.times += 1
+        self.begun.set()
         await self.may_answer.wait()
         return cast("Job", self.times)
 
@@ -45,8 +46,7 @@ async def test_another_job_or_organisation_is_another_look() -> None:
 async def test_who_stops_watching_does_not_end_the_look_of_others() -> None:
     ask, looks = Asked(), SharedLooks(60)
     first, second = (asyncio.create_task(looks.look(TENANT, JOB, ask)) for _ in range(2))
-    while not ask.times:
-        await asyncio.sleep(0)
+    await ask.begun.wait()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
