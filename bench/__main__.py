@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from rich.console import Console
 
-from bench import export_retailers, import_again, import_retailers, sr_page
+from bench import admin_lists, admin_search, export_retailers, freshness, import_again, import_retailers, rebuild, sr_reads
 from bench.results import Line, report
 from tests.stack import Stack, running_stack
 
@@ -26,7 +26,11 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
     "import": import_retailers,
     "import-again": import_again,
     "export": export_retailers,
-    "sr-page": sr_page,
+    "freshness": freshness,
+    "rebuild": rebuild,
+    "sr-page": sr_reads.page,
+    "admin-lists": admin_lists,
+    "admin-search": admin_search,
 }
 
 
