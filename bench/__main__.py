@@ -6,7 +6,16 @@ from typing import Final, Protocol
 
 from rich.console import Console
 
-from bench import admin_lists, admin_search, export_retailers, freshness, import_again, import_retailers, rebuild, sr_reads
+from bench import (
+    admin_lists,
+    admin_search,
+    export_retailers,
+    freshness,
+    import_again,
+    import_retailers,
+    rebuild,
+    sr_reads,
+)
 from bench.results import Line, report
 from tests.stack import Stack, running_stack
 

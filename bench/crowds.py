@@ -35,7 +35,8 @@ INSERT INTO retailers (tenant_id, id, uid, name, phone, territory_id, distributo
             THEN (ARRAY[$latin_first])[1 + h / 7 % $firsts] || ' ' || (ARRAY[$latin_last])[1 + h / 311 % $lasts]
             ELSE (ARRAY[$bangla_first])[1 + h / 7 % $firsts] || ' ' || (ARRAY[$bangla_last])[1 + h / 311 % $lasts] END
         || CASE WHEN h % 500 = 0
-            THEN ' ' || translate(left(md5((g / (500 * $rare))::text), 5), '0123456789', 'ghijklmnop') ELSE '' END || ' '
+            THEN ' ' || translate(left(md5((g / (500 * $rare))::text), 5), '0123456789', 'ghijklmnop') ELSE '' END
+        || ' '
         || CASE WHEN h % 2 = 0 THEN (ARRAY[$latin_kind])[1 + h / 4007 % $kinds]
             ELSE (ARRAY[$bangla_kind])[1 + h / 4007 % $kinds] END,
         '+88017' || lpad((g::bigint * 7919 % 100000000)::text, 8, '0'), t.id, d.id,
