@@ -72,5 +72,6 @@ KIND: Final = Kind(
     pairs=(("lat", "lng"),),
     lookups=("territories", "distributors"),
     resolvers=_resolvers,
+    existing=retailers_bulk.existing_uids,
     merge=_merge,
 )

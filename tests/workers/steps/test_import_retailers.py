@@ -211,3 +211,19 @@ async def test_an_upload_that_is_no_longer_kept_fails_the_job_with_what_to_do(jo
     job = await jobs.run(job_id)
     wanted = {"code": "upload_missing", "message": "The uploaded file is no longer kept: upload it again."}
     assert (job.state, job.error, job.rows) == ("failed", wanted, 0)
+
+
+async def test_a_rejected_row_is_told_all_its_faults_even_those_that_only_the_database_knows(
+    jobs: BulkWork, place: Place
+) -> None:
+    await jobs.run_import(csv_of(HEADER, FULL[:1]))
+    job = await jobs.run_import(csv_of("uid,name,phone,territory", ["U1,,1,", "U9,,1,", "U8,New,1,T1", "U9,,2,T1"]))
+    told = [line.split(",")[5:7] for line in (await jobs.rejects(job)).splitlines()[1:]]
+    assert told == [
+        ["phone", "not_a_phone"],
+        ["phone | name", "not_a_phone | needed_to_create"],
+        ["phone", "not_a_phone"],
+        ["phone | name", "not_a_phone | needed_to_create"],
+    ]
+    assert job.faults == {"not_a_phone": 4, "needed_to_create": 2}
+    assert await place.retailers("uid") == [("U1",)]
