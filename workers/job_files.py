@@ -54,6 +54,17 @@ def reject_part_key(job: JobRow, number: int, attempt: int) -> str:
     return f"{work_folder(job)}/{number:05d}-{attempt}/rejects"
 
 
+async def done_folders(conn: AsyncConnection, job: JobRow) -> list[str]:
+    """The folders of the attempts that have done the load chunks, in their order."""
+    query = (
+        sa.select(chunks.c.number, chunks.c.attempt)
+        .where(chunks.c.tenant_id == job.tenant_id, chunks.c.job_id == job.id)
+        .where(chunks.c.step == "load", chunks.c.state == "done")
+        .order_by(chunks.c.number)
+    )
+    return [f"{work_folder(job)}/{number:05d}-{attempt}" for number, attempt in await conn.execute(query)]
+
+
 async def reject_parts(conn: AsyncConnection, job: JobRow) -> list[str]:
     """The parts that the chunks which are done have left, in their order."""
     query = (

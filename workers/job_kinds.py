@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
+from workers.actions.steps import finish_action, load_action, split_action
 from workers.assignments.returns import load_return, split_return
 from workers.assignments.steps import finish_assignment, load_assignment, split_assignment
 from workers.exports.registry import KINDS as EXPORTS
@@ -25,6 +26,7 @@ _IMPORT: Final = JobKind(split=split_import, load=load_import, finish=finish_imp
 # Territories and distributors count as writers of retailers: their names stand in the books.
 JOB_KINDS: Final[JobKinds] = MappingProxyType(
     {
+        ("action", "jobs"): JobKind(split=split_action, load=load_action, finish=finish_action),
         **{("export", name): JobKind(split=split_export, load=load_export, finish=finish_export) for name in EXPORTS},
         ("import", "retailers"): _IMPORT,
         ("import", "territories"): _IMPORT,

@@ -11,6 +11,7 @@ from api.routes.downloads import Downloads
 from api.routes.exports import Exports
 from api.routes.health import Health
 from api.routes.imports import Imports
+from api.routes.job_actions import JobActions
 from api.routes.jobs import Jobs
 from api.routes.me import Myself
 from api.routes.regions import Regions
@@ -35,6 +36,7 @@ API: tuple[ControllerRouterHandler, ...] = (
     Imports,
     Exports,
     Jobs,
+    JobActions,
     Downloads,
     OwnRetailerRoutes,
     OwnSync,

@@ -19,7 +19,7 @@ async def end_job(tx: Tx, job: JobRow, ending: Ending, tally: Tally) -> JobRow:
     """The locked job is over; every book shows what it did."""
     counts = tally.counts
     changed = counts.created + counts.updated > 0 and not job.dry_run
-    undoable = changed and job.kind != "undo"
+    undoable = changed and job.kind not in {"undo", "action"}
     ended = await job_store.update(
         tx,
         job.id,

@@ -32,6 +32,7 @@ async def _objection(tx: Tx, job: JobRow) -> str | None:
         (job.state in OPEN, f"The job is {job.state}. Cancel it first, or wait until it has ended."),
         (job.dry_run, "A dry run changes nothing, so there is nothing to undo."),
         (job.kind == "undo", "An undo cannot be undone. Submit the first job again instead."),
+        (job.kind == "action", "An action on jobs cannot be undone. Act on them again instead."),
         (job.state == "undone", f"Job {job.undone_by} has undone it already."),
         (undoing in OPEN, f"Job {job.undone_by} is undoing it already."),
         (job.created + job.updated == 0, "The job changed nothing, so there is nothing to undo."),

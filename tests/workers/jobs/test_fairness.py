@@ -63,6 +63,7 @@ async def test_the_organisation_that_has_least_of_the_workers_is_next(
     offices: Offices, owner: asyncpg.Connection, settings: Settings, busy_states: list[str], idle_states: list[str]
 ) -> None:
     busy, idle = await offices(), await offices()
+    await owner.execute("UPDATE jobs SET state = 'failed' WHERE state IN ('queued', 'running')")
     first = await running(owner, busy, *busy_states)
     second = await running(owner, idle, *idle_states)
     try:
@@ -90,7 +91,8 @@ async def test_a_small_job_overtakes_all_that_another_organisation_has_queued(
         await owner.execute("UPDATE jobs SET cancel_requested_at = now() WHERE state = 'running'")
         for job in await owner.fetch("SELECT id FROM jobs WHERE tenant_id = $1", big.tenant_id):
             await big.ended(job["id"])
-    # In the order of the queue, eight would come first at each step. Two workers are busy with another chunk at each of its three steps, and now and then with the one after.
+    # In the order of the queue, eight would come first at each step. Two workers are busy with another chunk at each of
+    # its three steps, and now and then with the one after.
     assert meanwhile <= 12
 
 
