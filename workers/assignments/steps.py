@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import operator
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -60,12 +60,14 @@ async def split_assignment(work: Work) -> None:
         frame = await asyncio.to_thread(pl.read_csv, path, has_header=False, schema=_SELECTED)
         held = await asyncio.to_thread(_held, frame)
         elsewhere = await elsewhere_held(tx.conn, tx.tenant_id, request.to or (), {})
+        returning = {} if work.job.starts_on is None else await loans.returning(tx, until=work.job.starts_on)
     now = await asyncio.to_thread(_state, frame)
     try:
         check_holds(expect, now)
     except Drifted as refused:
         raise JobFailed(refused.code, refused.message) from refused
     beside = {sr_id: count - held.get(sr_id, 0) for sr_id, count in elsewhere.items()}
+    frame = _on_the_day(frame, returning)
     await _plan(work, await asyncio.to_thread(_moves, frame, request, Weighed(now, held, beside)))
 
 
@@ -128,6 +130,17 @@ def _state(frame: pl.DataFrame) -> Expect:
     exclusive_or = functools.reduce(operator.xor, frame["hash_a"].to_list(), 0)
     total = sum(frame["hash_b"].to_list())
     return Expect(count=frame.height, digest=digest(frame.height, exclusive_or, total))
+
+
+def _on_the_day(frame: pl.DataFrame, returning: Mapping[UUID, UUID | None]) -> pl.DataFrame:
+    """Who will have each retailer when the job's day begins: of one day returns come first."""
+    if not returning:
+        return frame
+    ids = [str(retailer_id) for retailer_id in returning]
+    lenders = [None if lender is None else str(lender) for lender in returning.values()]
+    place = pl.col("retailer_id").replace_strict(ids, range(len(ids)), default=None, return_dtype=pl.UInt32)
+    lender = pl.lit(pl.Series(lenders, dtype=pl.String)).gather(place)
+    return frame.with_columns(sr_id=pl.when(place.is_null()).then("sr_id").otherwise(lender))
 
 
 def _moves(frame: pl.DataFrame, request: AssignmentRequest, weighed: Weighed) -> pl.DataFrame:

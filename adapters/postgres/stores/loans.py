@@ -4,6 +4,7 @@ Each function that follows moves is called after `assignments_bulk.move`, in its
 was moved, and each move ended one row at the very instant at which it opened another.
 """
 
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -11,8 +12,10 @@ import sqlalchemy as sa
 
 from adapters.postgres.stores.before_images import PageOfImages
 from adapters.postgres.tables.assignments import assignments
+from adapters.postgres.tables.jobs import jobs
 from adapters.postgres.tables.loans import loans
 from adapters.postgres.transaction import Tx
+from domain.jobs import OPEN
 
 
 async def lend(tx: Tx, *, job_id: UUID) -> None:
@@ -36,6 +39,21 @@ async def stage_returns(tx: Tx, job_id: UUID, page: PageOfImages) -> None:
     """Fill `staged_moves` with the returns of the job's loans; those that are void name a holder that nobody is."""
     values = {"tenant_id": tx.tenant_id, "job_id": job_id, "first": page.first, "last": page.last, "nobody": _NOBODY}
     await tx.conn.execute(sa.text(_RETURNS), values)
+
+
+async def returning(tx: Tx, *, until: date) -> dict[UUID, UUID | None]:
+    """Who will get back each retailer whose loan is in force and returns on `until` or before."""
+    rests = (assignments.c.tenant_id == loans.c.tenant_id) & (assignments.c.id == loans.c.assignment_id)
+    back = (jobs.c.tenant_id == loans.c.tenant_id) & (jobs.c.return_of == loans.c.job_id)
+    query = (
+        sa.select(loans.c.retailer_id, loans.c.lender_id)
+        .select_from(loans.join(assignments, rests).join(jobs, back))
+        .where(loans.c.tenant_id == tx.tenant_id, assignments.c.ended_at.is_(None))
+        .where(jobs.c.state.in_(OPEN), jobs.c.starts_on <= until)
+        .order_by(loans.c.depth.desc())
+    )
+    # Of several loans the lowest one tells: the last that is taken into the dictionary.
+    return {row.retailer_id: row.lender_id for row in await tx.conn.execute(query)}
 
 
 async def pages(tx: Tx, job_id: UUID, *, size: int) -> list[PageOfImages]:

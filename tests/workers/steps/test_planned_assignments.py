@@ -233,19 +233,22 @@ async def test_undoing_an_assignment_puts_the_loans_in_force_that_it_ended(
     assert await place.holders() == {"U00": owner}
 
 
-async def test_of_one_day_returns_come_first(jobs: BulkWork, place: Place) -> None:
-    await stock(jobs, 1)
-    owner, cover, other = place.srs
+async def test_the_next_cover_takes_over_from_the_lender(jobs: BulkWork, place: Place) -> None:
+    await stock(jobs, 2)
+    owner, cover, next_one = place.srs
     await place.give("U00", owner)
-    next_cover = await submit(jobs, [other], after=TOMORROW)
-    await planned(jobs, next_cover)
     loan = await jobs.run(await submit(jobs, [cover], back_after=TOMORROW))
+    assert set((await place.holders()).values()) == {cover}
+    takes_over = await submit(jobs, [next_one], after=TOMORROW, back_after=IN_A_WEEK)
+    await planned(jobs, takes_over)
     back = await return_of(jobs, place, loan.id)
-    await jobs.advance(back.id)
-    await day_comes(place, next_cover)
+    await day_comes(place, takes_over)
     await day_comes(place, back.id)
-    assert not (await jobs.advance(next_cover)).to_send
-    assert (await jobs.job(next_cover)).waiting_for == f"job {back.id}"
-    await jobs.run(back.id)
-    assert (await jobs.run(next_cover)).updated == 1
-    assert await place.holders() == {"U00": other}
+    assert not (await jobs.advance(takes_over)).to_send
+    assert (await jobs.job(takes_over)).waiting_for == f"job {back.id}"
+    assert (await jobs.run(back.id)).updated == 2
+    assert await place.holders() == {"U00": owner}
+    done = await jobs.run(takes_over)
+    assert (done.created, done.updated, done.rejected) == (1, 1, 0)
+    assert (await returned(jobs, place, takes_over)).updated == 2
+    assert await place.holders() == {"U00": owner}
