@@ -37,9 +37,9 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        own_id = request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None))
+        request_id = own_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None))
         state: dict[str, Any] = scope.setdefault("state", {})
-        state["request_id"] = own_id.decode()
+        state["request_id"] = request_id.decode()
         started = time.perf_counter()
         status = 0
 
@@ -50,7 +50,7 @@ class Edge:
                 headers = list(message["headers"])
                 present = {name.lower() for name, _ in headers}
                 headers += [header for header in SECURITY_HEADERS if header[0] not in present]
-                headers.append((b"x-request-id", own_id))
+                headers.append((b"x-request-id", request_id))
                 if version := state.get("haat_version"):
                     headers.append((b"haat-version", version.encode()))
                 message["headers"] = headers
@@ -77,6 +77,6 @@ def _logged(path: str, route: str) -> str:
     return route if "{token" in route else path
 
 
-def request_id(wanted: bytes | None) -> bytes:
+def own_id(wanted: bytes | None) -> bytes:
     """The caller's own id of the request when it is a sane one, else a new one."""
     return wanted if wanted is not None and _REQUEST_ID.match(wanted) else new_id_text().encode()

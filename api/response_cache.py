@@ -16,7 +16,7 @@ from litestar.types import ASGIApp, HTTPResponseBodyEvent, HTTPResponseStartEven
 
 from api import metrics
 from api.auth import access_of
-from api.edge import request_id
+from api.edge import own_id
 from api.services import Services
 from api.stored_answers import LIFE_SECONDS, MADE_FROM, Answer, Key, MadeFrom
 from domain.books import needed
@@ -35,12 +35,11 @@ class ResponseCache:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Replay, or have the answer made and keep it if it may be kept."""
-        services = self._services
         if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        if services is None:
-            services = self._services = self._state.services
+        started = time.monotonic()
+        services = self._services or self._started()
         listed = cast("list[tuple[bytes, bytes]]", scope["headers"])
         headers = dict(listed)
         if not services.answers.limit or len(headers) != len(listed):
@@ -55,15 +54,25 @@ class ResponseCache:
             headers.get(b"if-none-match"),
         )
         answer = services.answers.get(key)
-        if answer is not None and not services.sessions.trusts(answer.session):
+        reason = "unknown" if answer is None else _why_not(services, answer, headers, started)
+        if reason == "session" and answer is not None:
             with suppress(Refusal):
-                await services.sessions.check(*answer.session)
+                await services.sessions.check(*answer.standing.key)
             answer = services.answers.get(key)
-        reason = "unknown" if answer is None else _why_not(services, answer, headers)
+            reason = "unknown" if answer is None else _why_not(services, answer, headers, time.monotonic())
         if answer is None or reason is not None:
             await self._make(services, key, reason or "unknown", scope, receive, send)
-        else:
-            await _replay(answer, headers, send)
+            return
+        request_id = own_id(headers.get(b"x-request-id"))
+        start: list[tuple[bytes, bytes]] = [*answer.headers, (b"x-request-id", request_id)]
+        await send({"type": "http.response.start", "status": answer.status, "headers": start})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        answer.tally.add(time.monotonic() - started)
+
+    def _started(self) -> Services:
+        services: Services = self._state.services
+        self._services = services
+        return services
 
     async def _make(
         self, services: Services, key: Key, reason: str, scope: Scope, receive: Receive, send: Send
@@ -86,9 +95,8 @@ class ResponseCache:
             metrics.CACHE_FILLS.labels(services.answers.keep(fill, key, answer)).inc()
 
 
-def _why_not(services: Services, answer: Answer, headers: Headers) -> str | None:
+def _why_not(services: Services, answer: Answer, headers: Headers, now: float) -> str | None:
     """Why this answer must not be sent to the request with these headers; None when it may."""
-    now = time.monotonic()
     if answer.until < now:
         return "expired"
     if not services.answers.hears_all(now):
@@ -96,7 +104,7 @@ def _why_not(services: Services, answer: Answer, headers: Headers) -> str | None
     version = headers.get(b"haat-version")
     if version is not None and version != answer.haat_version and not _is_enough(services, answer, version):
         return "version"
-    if not services.sessions.trusts(answer.session):
+    if not services.sessions.trusts(answer.standing, now):
         return "session"
     if services.request_counts.take("read", answer.subject) is not None:
         return "limit"
@@ -109,14 +117,6 @@ def _is_enough(services: Services, answer: Answer, version: bytes) -> bool:
     except Malformed:
         return False
     return not wanted.render_first and (wanted.at is None or answer.made_from.at >= wanted.at)
-
-
-async def _replay(answer: Answer, headers: Headers, send: Send) -> None:
-    started = time.monotonic()
-    with_id: list[tuple[bytes, bytes]] = [*answer.headers, (b"x-request-id", request_id(headers.get(b"x-request-id")))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": with_id})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
-    answer.tally.add(time.monotonic() - started)
 
 
 def _is_whole(sent: Sequence[Message]) -> bool:
@@ -138,7 +138,7 @@ def _answer(
         headers=[pair for pair in start["headers"] if pair[0] != b"x-request-id"],
         body=body["body"],
         haat_version=scope["state"]["haat_version"].encode(),
-        session=(access.tenant_id, access.session_id),
+        standing=services.sessions.standing(access.tenant_id, access.session_id),
         user=access.user_id,
         subject=f"user:{access.user_id}",
         tally=metrics.tally("GET", scope["path_template"], start["status"]),

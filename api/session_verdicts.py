@@ -28,6 +28,7 @@ log = structlog.get_logger()
 TRUSTED_SECONDS: Final = 0.8
 ASKED_EVERY_SECONDS: Final = 0.25
 IN_USE_SECONDS: Final = 1.0
+KNOWN_SECONDS: Final = 90.0
 # After so long without an answer PostgreSQL counts as away.
 PATIENCE_SECONDS: Final = 1.0
 KEPT_GOOD_SECONDS: Final = 10.0
@@ -49,15 +50,27 @@ async def open_verdicts(database_app_url: str, marks: SessionMarks) -> AsyncIter
         await engine.dispose()
 
 
+class Standing:
+    """What is known of one session; times are of the monotonic clock. Kept for longer than any stored answer lives,
+    so that whoever holds one sees what is learnt later.
+    """
+
+    __slots__ = ("kept_good_at", "key", "trusted_until", "used_at")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.trusted_until = 0.0
+        self.used_at = 0.0
+        self.kept_good_at = 0.0
+
+
 class SessionVerdicts:
     """Asks PostgreSQL, and Redis while PostgreSQL is away."""
 
     def __init__(self, engine: AsyncEngine, marks: SessionMarks) -> None:
         self._engine = engine
         self._marks = marks
-        self._trusted_until: dict[UUID, float] = {}
-        self._used_at: dict[Key, float] = {}
-        self._kept_good_at: dict[UUID, float] = {}
+        self._standings: dict[UUID, Standing] = {}
         self._waiting: dict[Key, asyncio.Future[bool | None]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._others: set[asyncio.Task[Any]] = set()
@@ -76,20 +89,26 @@ class SessionVerdicts:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def trusts(self, key: Key) -> bool:
+    def standing(self, tenant_id: UUID, session_id: UUID) -> Standing:
+        """What is known of the session, and will be."""
+        known = self._standings.get(session_id)
+        if known is None:
+            known = self._standings[session_id] = Standing((tenant_id, session_id))
+        return known
+
+    def trusts(self, standing: Standing, now: float) -> bool:
         """Whether the session is known to be good without asking, and PostgreSQL answers; it counts as in use."""
-        now = time.monotonic()
-        self._used_at[key] = now
-        return self._trusted_until.get(key[1], 0.0) > now and self._away_since is None
+        standing.used_at = now
+        return standing.trusted_until > now and self._away_since is None
 
     async def check(self, tenant_id: UUID, session_id: UUID) -> None:
         """Return when the session is good. Raises SessionEnded, and Unavailable when nobody can tell."""
         now = time.monotonic()
-        key = (tenant_id, session_id)
-        self._used_at[key] = now
-        if self._trusted_until.get(session_id, 0.0) > now:
+        standing = self.standing(tenant_id, session_id)
+        standing.used_at = now
+        if standing.trusted_until > now:
             return
-        good = await asyncio.shield(self._ask(key))
+        good = await asyncio.shield(self._ask(standing.key))
         if good is None:
             message = "Neither PostgreSQL nor Redis can say whether your session is still good. Try again in a moment."
             raise Unavailable(message)
@@ -100,7 +119,8 @@ class SessionVerdicts:
     def forget(self, sessions: Iterable[UUID]) -> None:
         """What is known of these is out of date: ask again before trusting them."""
         for session in sessions:
-            self._trusted_until.pop(session, None)
+            if (standing := self._standings.get(session)) is not None:
+                standing.trusted_until = 0.0
 
     @property
     def seconds_away(self) -> int | None:
@@ -162,21 +182,21 @@ class SessionVerdicts:
 
     def _trust(self, verdicts: Mapping[UUID, bool], started: float) -> None:
         for session, good in verdicts.items():
-            if good:
-                self._trusted_until[session] = started + TRUSTED_SECONDS
-            else:
-                self._trusted_until.pop(session, None)
+            if (standing := self._standings.get(session)) is not None:
+                standing.trusted_until = started + TRUSTED_SECONDS if good else 0.0
 
     async def _keep_good(self, sessions: Sequence[UUID], now: float) -> None:
-        due = [session for session in sessions if self._kept_good_at.get(session, 0.0) + KEPT_GOOD_SECONDS < now]
+        known = [self._standings[session] for session in sessions if session in self._standings]
+        due = [standing for standing in known if standing.kept_good_at + KEPT_GOOD_SECONDS < now]
         if not due:
             return
-        self._kept_good_at.update(dict.fromkeys(due, now))
+        for standing in due:
+            standing.kept_good_at = now
         try:
-            await self._marks.put_good(due)
+            await self._marks.put_good([session for _, session in (standing.key for standing in due)])
         except (RedisError, OSError, TimeoutError) as error:
-            for session in due:
-                self._kept_good_at.pop(session, None)
+            for standing in due:
+                standing.kept_good_at = 0.0
             log.info("sessions_not_kept", error=str(error)[:300])
 
     async def _keep_fresh(self) -> None:
@@ -186,11 +206,11 @@ class SessionVerdicts:
             now = time.monotonic()
             if self._away_since is not None and (probe is None or probe.done()):
                 probe = self._aside(self._look_for_postgresql())
-            self._used_at = {key: used for key, used in self._used_at.items() if used + IN_USE_SECONDS > now}
-            self._trusted_until = {one: until for one, until in self._trusted_until.items() if until > now}
-            self._kept_good_at = {one: at for one, at in self._kept_good_at.items() if at + KEPT_GOOD_SECONDS > now}
-            for key in self._used_at:
-                self._ask(key)
+            for session, standing in list(self._standings.items()):
+                if standing.used_at + IN_USE_SECONDS > now:
+                    self._ask(standing.key)
+                elif standing.used_at + KNOWN_SECONDS < now:
+                    del self._standings[session]
 
     async def _look_for_postgresql(self) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):

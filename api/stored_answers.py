@@ -14,6 +14,7 @@ from adapters.ending import end_tasks
 from adapters.redis.book_messages import BookMessages, Subscription
 from adapters.redis.stamped import StampedPool
 from api import metrics
+from api.session_verdicts import Standing
 from domain.books import BookVersion
 
 LIFE_SECONDS: Final = 60.0
@@ -50,7 +51,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headers: list[tuple[bytes, bytes]]
     body: bytes
     haat_version: bytes
-    session: tuple[UUID, UUID]
+    standing: Standing
     user: UUID
     subject: str
     tally: metrics.Tally

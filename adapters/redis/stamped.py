@@ -137,7 +137,7 @@ class StampedPool:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py annotates it not
             yield connection
         finally:
-            await connection.disconnect(nowait=True)
+            await connection.disconnect()
 
     async def close(self) -> None:
         """Close all connections."""

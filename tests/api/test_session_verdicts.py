@@ -112,7 +112,7 @@ async def test_all_sessions_in_use_are_asked_about_in_one_statement_again_and_ag
         together = 0
         while together < 2:
             for one in sessions:
-                verdicts._used_at[founded.tenant_id, one] = time.monotonic()
+                verdicts.standing(founded.tenant_id, one).used_at = time.monotonic()
             await asyncio.sleep(0.02)
             together = sum({session for _, session in asked} == set(sessions) for asked in statements.asked)
     assert all(len(asked) in {0, len(sessions)} for asked in statements.asked)
