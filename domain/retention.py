@@ -26,8 +26,12 @@ DEAD_LETTERS: Final = timedelta(days=90)
 SILENT_WORKERS: Final = timedelta(days=1)
 # What only a job itself reads, after its end: so long it can be retried.
 WORK_FILES: Final = timedelta(days=7)
-# Upload, rejects and before-images, after the job's end: so long it can be undone.
+# Upload, rejects, result, chunks and before-images, after the job's end: so long it can be undone.
 RESULTS: Final = timedelta(days=90)
+# A job's own row, after its end; what the job left behind must have gone before.
+JOBS: Final = timedelta(days=400)
+# Objects in storage that belong to no job, and such as were never finished: the process died before it could tell.
+ORPHANS: Final = timedelta(days=2)
 # What is offered until a moment goes a little later: a request made just before finds everything still there.
 GRACE: Final = timedelta(hours=1)
 
@@ -44,6 +48,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     workers: datetime
     work_files: datetime
     results: datetime
+    jobs: datetime
+    orphans: datetime
 
 
 def limits(now: datetime) -> Limits:
@@ -58,6 +64,8 @@ def limits(now: datetime) -> Limits:
         workers=now - SILENT_WORKERS,
         work_files=now - WORK_FILES - GRACE,
         results=now - RESULTS - GRACE,
+        jobs=now - JOBS,
+        orphans=now - ORPHANS,
     )
 
 

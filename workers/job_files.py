@@ -13,6 +13,8 @@ from domain.jobs import JobRow
 from workers.jobs.work import Work
 
 STORAGE_SECONDS: Final = 5.0
+# Below it each upload lies under its organisation and its job.
+UPLOADS: Final = "imports"
 
 
 class Identified(Protocol):
@@ -22,6 +24,18 @@ class Identified(Protocol):
     def tenant_id(self) -> UUID: ...
     @property
     def id(self) -> UUID: ...
+
+
+def job_of_upload(key: str) -> UUID | None:
+    """The job whose upload lies there; None for whatever else that is."""
+    match key.split("/"):
+        case [folder, _, job_id, "upload"] if folder == UPLOADS:
+            try:
+                return UUID(job_id)
+            except ValueError:
+                return None
+        case _:
+            return None
 
 
 def job_folder(job: Identified) -> str:

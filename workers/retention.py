@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 from obstore.exceptions import BaseError as StorageError
@@ -24,7 +25,7 @@ from adapters.postgres.stores.job_remains import Remains
 from adapters.postgres.transaction import Tx, transaction
 from domain.retention import Limits, limits
 from domain.shared.actor import RELAY, worker_actor
-from workers.job_files import job_folder, work_folder
+from workers.job_files import UPLOADS, job_folder, job_of_upload, work_folder
 from workers.machinery import Machinery
 
 log = structlog.get_logger()
@@ -51,6 +52,10 @@ _ROWS: Final[Mapping[str, _DeletesRows]] = {
 }
 
 
+# What a job left behind goes first, then the job.
+_ROWS_OF_JOBS: Final[Mapping[str, _DeletesRows]] = {"jobs": job_remains.delete_bare}
+
+
 class _FindsJobs(Protocol):
     async def __call__(self, tx: Tx, *, before: datetime, after: Remains | None, limit: int) -> list[Remains]: ...
 
@@ -61,6 +66,34 @@ async def tidy(machinery: Machinery) -> None:
         await _delete_rows(machinery, name, delete)
     await _for_jobs(machinery, job_remains.with_work_files, _drop_work_files, lambda may_go: may_go.work_files)
     await _for_jobs(machinery, job_remains.with_results, _drop_results, lambda may_go: may_go.results)
+    for name, delete in _ROWS_OF_JOBS.items():
+        await _delete_rows(machinery, name, delete)
+
+
+async def clear_storage(machinery: Machinery) -> None:
+    """Delete uploads whose process died before it had a job for them, and objects that were never finished."""
+    async with transaction(machinery.engine, RELAY) as tx:
+        before = limits(tx.now).orphans
+    found: dict[UUID, str] = {}
+    async for key, stored_at in machinery.files.names(UPLOADS):
+        if stored_at < before and (job_id := job_of_upload(key)) is not None:
+            found[job_id] = key
+        if len(found) >= ROWS_AT_ONCE:
+            await _delete_orphans(machinery, found)
+            found = {}
+        if machinery.stop.is_set():
+            return
+    await _delete_orphans(machinery, found)
+    if count := await machinery.files.delete_unfinished(before=before):
+        log.info("kept_long_enough", what="unfinished objects", objects=count)
+
+
+async def _delete_orphans(machinery: Machinery, found: Mapping[UUID, str]) -> None:
+    async with transaction(machinery.engine, RELAY) as tx:
+        orphans = await job_remains.without_job(tx, found.keys())
+    await machinery.files.delete(*(found[job_id] for job_id in orphans))
+    if orphans:
+        log.info("kept_long_enough", what="uploads without a job", objects=len(orphans))
 
 
 async def _delete_rows(machinery: Machinery, name: str, delete: _DeletesRows) -> None:
@@ -118,6 +151,10 @@ async def _drop_results(machinery: Machinery, job: Remains, before: datetime) ->
             deleted = await job_remains.delete_images(tx, job.id, before=before, limit=IMAGES_AT_ONCE)
     if deleted is None:
         return
+    gone = IMAGES_AT_ONCE
+    while gone == IMAGES_AT_ONCE and not machinery.stop.is_set():
+        async with _acting(machinery, job) as tx:
+            gone = await job_remains.delete_chunks(tx, job.id, before=before, limit=IMAGES_AT_ONCE)
     await machinery.files.delete(*(key for key in (job.upload_key, job.rejects_key) if key is not None))
     await machinery.files.delete_folder(job_folder(job))
     async with _acting(machinery, job) as tx:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from workers.book_audit import audit_books
 from workers.due_jobs import start_due_jobs
 from workers.machinery import Machinery
-from workers.retention import tidy
+from workers.retention import clear_storage, tidy
 from workers.sweeper import sweep
 
 log = structlog.get_logger()
@@ -30,6 +30,7 @@ SCHEDULE: tuple[Every, ...] = (
     Every(seconds=2.0, do=start_due_jobs),
     Every(seconds=15.0, do=audit_books),
     Every(seconds=300.0, do=tidy),
+    Every(seconds=3600.0, do=clear_storage),
 )
 
 

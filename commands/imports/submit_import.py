@@ -21,7 +21,8 @@ class SubmitImport(Command, frozen=True, kw_only=True):
 
 
 async def submit_import(command: SubmitImport, tx: Tx) -> UUID:
-    """The job."""
+    """The job. Raises TooManyJobs."""
+    await job_store.check_room(tx)
     new = NewJob(
         kind="import",
         subject=command.kind,

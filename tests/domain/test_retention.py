@@ -32,3 +32,4 @@ def test_the_periods_that_the_database_and_the_documentation_repeat() -> None:
     assert [(NOW - one).days for one in (may_go.idempotency_keys, may_go.sessions, may_go.events)] == [30, 30, 7]
     assert [(NOW - one).days for one in (may_go.pushed_changes, may_go.sync_rejects)] == [180, 180]
     assert [(NOW - one).days for one in (may_go.dead_letters, may_go.workers)] == [90, 1]
+    assert [(NOW - one).days for one in (may_go.jobs, may_go.orphans)] == [400, 2]

@@ -1,12 +1,13 @@
 """What is left of jobs long after their end, and the marks that it is gone."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
-from adapters.postgres.tables.jobs import jobs
+from adapters.postgres.tables.jobs import chunks, jobs
 from adapters.postgres.transaction import Tx
 from domain.jobs import ENDED, OPEN
 
@@ -62,6 +63,38 @@ async def delete_images(tx: Tx, job_id: UUID, *, before: datetime, limit: int) -
     values = {"tenant_id": tx.tenant_id, "job_id": job_id, "limit": limit}
     # As many as of the table that had most: whoever gets fewer than the limit is through with all.
     return max([(await tx.conn.execute(statement, values)).rowcount for statement in _DELETE_IMAGES])
+
+
+async def delete_chunks(tx: Tx, job_id: UUID, *, before: datetime, limit: int) -> int:
+    """Delete some chunks of a job that ended before then; how many. Its own row has their sums."""
+    some = (
+        sa.select(chunks.c.number)
+        .where(chunks.c.tenant_id == tx.tenant_id, chunks.c.job_id == job_id, _ended(tx, job_id, before).exists())
+        .limit(limit)
+    )
+    gone = await tx.conn.execute(
+        sa.delete(chunks).where(
+            chunks.c.tenant_id == tx.tenant_id, chunks.c.job_id == job_id, chunks.c.number.in_(some)
+        )
+    )
+    return gone.rowcount
+
+
+async def delete_bare(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Delete some jobs of all organisations that ended before then, of which nothing else is left; how many."""
+    some = (
+        sa.select(jobs.c.tenant_id, jobs.c.id)
+        .where(~jobs.c.results_kept, jobs.c.state.in_(ENDED), jobs.c.finished_at < before)
+        .order_by(jobs.c.finished_at)
+        .limit(limit)
+    )
+    return (await tx.conn.execute(sa.delete(jobs).where(sa.tuple_(jobs.c.tenant_id, jobs.c.id).in_(some)))).rowcount
+
+
+async def without_job(tx: Tx, job_ids: Collection[UUID]) -> set[UUID]:
+    """Those ids that are no job's, in any organisation."""
+    known = await tx.conn.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids)))
+    return set(job_ids) - set(known.scalars())
 
 
 async def work_files_gone(tx: Tx, job_id: UUID, *, before: datetime) -> None:

@@ -1,6 +1,9 @@
 """What is due goes, what is not due stays, whoever else is at it and however often it is interrupted."""
 
 import asyncio
+import os
+import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +25,7 @@ from tests.workers.jobs.conftest import Office
 from workers import retention
 from workers.machinery import Machinery
 from workers.main import open_machinery
-from workers.retention import tidy
+from workers.retention import clear_storage, tidy
 from workers.schedule import SCHEDULE
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -48,7 +51,7 @@ def attics(
 
 
 def test_every_worker_does_it_by_the_clock() -> None:
-    assert tidy in {one.do for one in SCHEDULE}
+    assert {tidy, clear_storage} <= {one.do for one in SCHEDULE}
 
 
 async def test_rows_go_when_they_are_due_and_no_sooner(
@@ -121,6 +124,47 @@ async def test_what_an_ended_job_left_behind_goes_in_its_time(
     for column in ("upload_key", "rejects_key", "before_images_until"):
         assert (row[column] is None) == (stays == set())
     assert (row["work_files_kept"], row["results_kept"]) == ("work" in stays, bool(stays))
+
+
+@pytest.mark.parametrize(
+    ("age", "chunks", "jobs"),
+    [(89 * DAY, 3, 1), (91 * DAY, 0, 1), (400 * DAY - MINUTE, 0, 1), (400 * DAY + MINUTE, 0, 0)],
+)
+async def test_an_ended_job_goes_itself_in_the_end(
+    attics: MakeAttic, machinery: Machinery, monkeypatch: pytest.MonkeyPatch, age: timedelta, chunks: int, jobs: int
+) -> None:
+    monkeypatch.setattr(retention, "IMAGES_AT_ONCE", 2)
+    attic = await attics()
+    job = await attic.job("succeeded", age)
+    await attic.owner.execute(
+        "INSERT INTO chunks (tenant_id, job_id, number, step, state) SELECT $1, $2, n, 'load', 'done'"
+        " FROM generate_series(1000, 1002) n",
+        job.tenant_id,
+        job.id,
+    )
+    await attic.owner.execute("DELETE FROM chunks WHERE job_id = $1 AND number < 1000", job.id)
+    await tidy(machinery)
+    assert await attic.owner.fetchval("SELECT count(*) FROM chunks WHERE job_id = $1", job.id) == chunks
+    assert await attic.owner.fetchval("SELECT count(*) FROM jobs WHERE id = $1", job.id) == jobs
+
+
+async def test_what_killed_processes_have_left_in_the_storage_goes(
+    attics: MakeAttic, machinery: Machinery, settings: Settings
+) -> None:
+    attic = await attics()
+    job = await attic.job("succeeded", DAY)
+    folder = Path(settings.storage_url.removeprefix("file://")) / "imports" / str(job.tenant_id)
+    of_job, orphan, fresh = (folder / str(one) / "upload" for one in (job.id, uuid.uuid4(), uuid.uuid4()))
+    begun, begun_now = orphan.with_name("upload#1"), fresh.with_name("upload#1")
+    for path in (of_job, orphan, fresh, begun, begun_now):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    three_days_ago = time.time() - 3 * 86_400
+    for path in (of_job, orphan, begun):
+        os.utime(path, (three_days_ago, three_days_ago))
+    await clear_storage(machinery)
+    paths = (of_job, orphan, fresh, begun, begun_now)
+    assert [path.exists() for path in paths] == [True, False, True, False, True]
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
