@@ -21,6 +21,7 @@ from tests.workers.jobs.conftest import PASSWORD, Office, eventually, working
 from workers.books import LeftToRelay
 
 JOBS = "/api/v1/jobs"
+PHONES = {"code": "bad_phone", "column": "phone", "count": 1, "example": "One is no phone.", "example_row": 7}
 
 
 @pytest.fixture
@@ -69,12 +70,18 @@ async def test_a_job_tells_how_far_it_is_and_its_counts_always_add_up(
         assert (job["state"], job["progress"]["total"], job["progress"]["unit"]) == ("running", 23, "rows")
         assert 0 < job["rate_per_s"] < 1000
         assert job["eta_s"] >= 0
+        assert job["faults"]["bad_phone"] == 1
+        assert PHONES in job["fault_groups"]
         job = await ended(admin, job_id)
     assert job["counts"] == {
         "rows": 23, "created": 20, "updated": 0, "unchanged": 0, "rejected": 3, "not_loaded": 0,
     }  # fmt: skip
     assert job["progress"] == {"done": 23, "total": 23, "unit": "rows", "step": "ended"}
     assert (job["faults"], job["warnings"]) == ({"late": 5, "bad_phone": 1}, ["so so"])
+    assert job["fault_groups"] == [
+        {"code": "late", "column": "", "count": 5, "example": "", "example_row": None},
+        PHONES,
+    ]
     assert job["links"]["undo"] == f"{JOBS}/{job_id}/undo"
     assert job["waiting_for"] is None
 

@@ -8,10 +8,12 @@ import time
 import sqlalchemy as sa
 
 from adapters.postgres.stores import jobs as job_store
-from domain.jobs import ChunkCounts, JobFailed, PlannedChunk
+from domain.jobs import ChunkCounts, FaultGroup, JobFailed, PlannedChunk
 from domain.shared.ids import new_id
 from workers.jobs.kind import JobKind, JobKinds
 from workers.jobs.work import Work
+
+BAD_PHONE = (FaultGroup(code="bad_phone", column="phone", count=1, example="One is no phone.", example_row=7),)
 
 _INSERT = sa.text("INSERT INTO regions (tenant_id, id, code, name) VALUES (:tenant_id, :id, :code, :code)")
 _IMAGE = sa.text(
@@ -32,7 +34,9 @@ async def split(work: Work) -> None:
     async with work.fenced() as tx:
         total = params["rows"] * params["chunks"]
         await job_store.plan_chunks(tx, work.job.id, planned, total=total, warnings=["so so"])
-        await work.complete(tx, ChunkCounts(rejected=params.get("rejected", 0), faults={"bad_phone": 1}))
+        await work.complete(
+            tx, ChunkCounts(rejected=params.get("rejected", 0), faults={"bad_phone": 1}, fault_groups=BAD_PHONE)
+        )
 
 
 async def load(work: Work) -> None:
