@@ -14,6 +14,7 @@ from bench import (
     import_again,
     import_retailers,
     rebuild,
+    sr_cold_books,
     sr_reads,
 )
 from bench.results import Line, report
@@ -38,6 +39,16 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
     "freshness": freshness,
     "rebuild": rebuild,
     "sr-page": sr_reads.page,
+    "sr-304": sr_reads.not_modified,
+    "sr-detail": sr_reads.detail,
+    "sr-sync": sr_reads.sync,
+    "sr-search": sr_reads.search,
+    "sr-cold": sr_reads.cold,
+    "sr-refill": sr_cold_books.refill,
+    "sr-wire": sr_reads.wire,
+    "sr-writes": sr_reads.writes,
+    "sr-memory": sr_cold_books.memory,
+    "sr-scale": sr_cold_books.scale,
     "admin-lists": admin_lists,
     "admin-search": admin_search,
 }

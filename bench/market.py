@@ -55,6 +55,7 @@ class Sr(msgspec.Struct, frozen=True, kw_only=True):
 
     user_id: uuid.UUID
     session_id: uuid.UUID
+    retailer_id: uuid.UUID
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,12 +98,15 @@ async def _load(stack: Stack, srs: int) -> Market:
     tenant_id = uuid.uuid4()
     connection = await asyncpg.connect(stack.servers.database_url)
     try:
-        for statement in _LOADING.strip().removesuffix(";").replace("$tenant", f"'{tenant_id}'").replace("$srs", str(srs)).split(";"):
+        loading = _LOADING.strip().removesuffix(";").replace("$tenant", f"'{tenant_id}'").replace("$srs", str(srs))
+        for statement in loading.split(";"):
             await connection.execute(statement)
         await connection.execute("ANALYZE")
         rows = await connection.fetch(
-            "SELECT u.id AS user_id, s.id AS session_id FROM users u"
+            "SELECT u.id AS user_id, s.id AS session_id, a.retailer_id FROM users u"
             " JOIN sessions s ON s.tenant_id = u.tenant_id AND s.user_id = u.id"
+            " JOIN LATERAL (SELECT retailer_id FROM assignments"
+            " WHERE tenant_id = u.tenant_id AND sr_id = u.id ORDER BY retailer_id LIMIT 1) a ON true"
             " WHERE u.tenant_id = $1 ORDER BY u.login",
             tenant_id,
         )

@@ -5,12 +5,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+import httpx
 import msgspec
 
 from bench import wrk
 from bench.market import Market, loaded
 from bench.results import Line
 from bench.servers import api, bare, stored
+from bench.watch import Watch
 from tests.stack import Stack
 
 # All SRs; a million retailers are 14,286 of them.
@@ -73,6 +75,12 @@ def compared(
     return Compared(ours=[ours for ours, _ in runs], floor=[bare for _, bare in runs], bytes=length)
 
 
+def answers(url: str, path: str, tokens: Sequence[str]) -> list[httpx.Response]:
+    """What each of these SRs is answered."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        return [client.get(path, headers={"Authorization": f"Bearer {token}"}) for token in tokens]
+
+
 def _settled(url: str, request: str) -> tuple[int, list[tuple[str, str]], bytes, int]:
     """The answer once it has been made before."""
     wrk.exchanged(url, request)
@@ -88,26 +96,109 @@ def _settled(url: str, request: str) -> tuple[int, list[tuple[str, str]], bytes,
 
 
 class Reads:
-    """A measurement: what all SRs ask, in a process of its own."""
+    """A measurement: what all SRs ask, of an API process with these settings."""
 
     def __init__(self, measured: Callable[[Stack, str, Market, list[str]], Iterator[Line]], **settings: str) -> None:
         self._measured = measured
         self._settings = settings
 
     def missing(self) -> str | None:
+        """What has to be installed first, if anything."""
         return wrk.missing()
 
     def measure(self, stack: Stack) -> list[Line]:
+        """Measure over the market of BOOKS."""
         market = loaded(stack, srs=BOOKS)
         with api(stack, **self._settings) as (url, _):
             return list(self._measured(stack, url, market, market.tokens(stack, SRS)))
 
 
-def _page(stack: Stack, url: str, market: Market, tokens: list[str]) -> Iterator[Line]:
-    del market
+def _page(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
     both = compared(stack, url, [wrk.get(PAGE, token) for token in tokens])
     yield both.line("SR page of 20, warm", limited_by="the cache's look-ups, the request id, the list of headers")
     yield both.p99("SR page of 20, warm, p99", limited_by="sessions and limits of 1,000 SRs, looked after in between")
 
 
+def _not_modified(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
+    etags = [one.headers["etag"] for one in answers(url, PAGE, tokens)]
+    asked = [wrk.get(PAGE, token, If_None_Match=etag) for token, etag in zip(tokens, etags, strict=True)]
+    both = compared(stack, url, asked, status=304)
+    yield both.line("SR page of 20, not modified", limited_by="as the page; its floor has no body to send")
+
+
+def _detail(stack: Stack, url: str, market: Market, tokens: list[str]) -> Iterator[Line]:
+    paths = [f"/api/v1/sr/retailers/{sr.retailer_id}" for sr in market.srs]
+    both = compared(stack, url, [wrk.get(path, token) for path, token in zip(paths, tokens, strict=False)])
+    yield both.line("SR's one retailer, warm", limited_by="as the page")
+
+
+def _sync(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
+    cursors = [one.json()["cursor"] for one in answers(url, "/api/v1/sr/sync?limit=500", tokens)]
+    # The first delta after a full pass may move the cursor once more.
+    with httpx.Client(base_url=url, timeout=30) as client:
+        moved = [
+            client.get(f"/api/v1/sr/sync?cursor={cursor}", headers={"Authorization": f"Bearer {token}"}).json()[
+                "cursor"
+            ]
+            for cursor, token in zip(cursors, tokens, strict=True)
+        ]
+    asked = [wrk.get(f"/api/v1/sr/sync?cursor={at}", token) for at, token in zip(moved, tokens, strict=True)]
+    yield compared(stack, url, asked).line("SR's sync with nothing new, warm", limited_by="as the page")
+
+
+def _search(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
+    path = f"{PAGE}&route=Sat&q=%E0%A6%B8%E0%A7%8D%E0%A6%9F%E0%A7%8B%E0%A6%B0"
+    both = compared(stack, url, [wrk.get(path, token, If_None_Match='W/"@"') for token in tokens])
+    yield both.line(
+        "SR's filter and search, not seen before", limited_by="routing, one round trip to Redis, 70 documents"
+    )
+
+
+def _cold(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
+    both = compared(stack, url, [wrk.get(PAGE, token) for token in tokens])
+    yield both.line("SR page of 20, no response cache", limited_by="routing, one round trip to Redis for the book")
+
+
+def _wire(_: Stack, url: str, __: Market, tokens: list[str]) -> Iterator[Line]:
+    plain = wrk.exchanged(url, wrk.get(PAGE, tokens[0]))[2]
+    for coding in ("zstd", "gzip"):
+        asked = [wrk.get(PAGE, token, Accept_Encoding=coding) for token in tokens]
+        lengths = [float(len(wrk.exchanged(url, one)[2])) for one in asked[:PAIRS]]
+        yield Line(
+            name=f"SR page of 20, bytes as {coding}",
+            unit="bytes",
+            ours=lengths,
+            floor=[float(len(plain))] * PAIRS,
+            floor_is="the same page as it is",
+            limited_by="ids, numbers and positions, which do not repeat",
+        )
+
+
+def _writes(stack: Stack, url: str, market: Market, tokens: list[str]) -> Iterator[Line]:
+    gets = [wrk.get(PAGE, token) for token in tokens]
+    paths = [f"/api/v1/sr/retailers/{sr.retailer_id}" for sr in market.srs]
+    patches = [wrk.patch(path, token) for path, token in zip(paths, tokens, strict=False)]
+    read_only = wrk.script(stack.home / "reads.lua", gets)
+    for every, share in ((100, "hundredth"), (10, "tenth")):
+        mixed = wrk.script(stack.home / f"writes-{every}.lua", gets, patches=patches, every=every)
+        with Watch(url, market.tokens(stack, SRS + 8)[-8:], paths[SRS : SRS + 8]) as watch:
+            runs = [[wrk.run(url, one, seconds=SECONDS).per_second for one in (mixed, read_only)] for _ in range(PAIRS)]
+        yield Line(
+            name=f"SR page of 20, every {share} request the SR's own PATCH",
+            unit="requests/s",
+            ours=[ours for ours, _ in runs],
+            floor=[floor for _, floor in runs],
+            floor_is="our own page without writes",
+            limited_by="the transaction and the render of each PATCH",
+            details={"own writes read back": watch.written, "stale": watch.stale},
+        )
+
+
 page = Reads(_page)
+not_modified = Reads(_not_modified)
+detail = Reads(_detail)
+sync = Reads(_sync)
+search = Reads(_search)
+cold = Reads(_cold, HAAT_RESPONSE_CACHE_BYTES="0")
+wire = Reads(_wire)
+writes = Reads(_writes)

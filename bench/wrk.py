@@ -24,7 +24,7 @@ request = function()
   if every > 0 and (math.floor(sent / #gets) + sr) %% every == 0 then
     return patches[sr] .. '{"points":' .. (10 + sent %% 90) .. '}'
   end
-  return gets[sr]
+  return %(get)s
 end
 done = function(summary, latency)
   local errors = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status
@@ -71,7 +71,9 @@ def patch(path: str, token: str) -> str:
 
 def script(path: Path, gets: Sequence[str], *, patches: Sequence[str] = (), every: int = 0) -> Path:
     """The Lua script that sends these in turn; each SR's `every`-th request is their PATCH."""
-    parts = {"gets": _lua(gets), "patches": _lua(patches), "every": every}
+    # A number in the place of @ makes each request one that was never sent before.
+    get = "string.gsub(gets[sr], '@', 10000000 + sent, 1)" if "@" in gets[0] else "gets[sr]"
+    parts = {"gets": _lua(gets), "patches": _lua(patches), "every": every, "get": get}
     path.write_text(_SCRIPT % parts)
     return path
 

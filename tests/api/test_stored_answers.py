@@ -168,7 +168,7 @@ async def test_a_line_on_which_everything_comes_late_is_not_trusted(url: str, re
         relay.delay = 0.6 * TRUSTED_SECONDS
         for version in (1, 2, 3, 4):
             await redis.publish(CHANNEL, f"late {1 << 32:020d}{version:020d}")
-            while stored._announced.get("late") != at(version):  # noqa: ASYNC110  no event tells
+            while stored._announced.get("late") != at(version):
                 await asyncio.sleep(0.01)
                 # By the third, answers to pings have come again and again, and each of them late.
                 assert version <= 2 or not stored.hears_all(time.monotonic())
