@@ -170,4 +170,5 @@ async def _plan(work: Work, moves: pl.DataFrame) -> None:
         planned.append(PlannedChunk(rows=part.height, params={"key": key}))
     async with work.fenced() as tx:
         await job_store.plan_chunks(tx, work.job.id, planned, total=moves.height)
+        await named_retailers.delete(tx, work.job.id)
         await work.complete(tx)

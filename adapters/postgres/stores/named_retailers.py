@@ -33,3 +33,12 @@ async def get(tx: Tx, job_id: UUID) -> Selection | None:
         retailer_ids=None if row.ids is None else tuple(row.ids),
         retailer_uids=None if row.uids is None else tuple(row.uids),
     )
+
+
+async def delete(tx: Tx, job_id: UUID) -> None:
+    """Forget the list: the job has its plan."""
+    await tx.conn.execute(
+        sa.delete(named_retailers).where(
+            named_retailers.c.tenant_id == tx.tenant_id, named_retailers.c.job_id == job_id
+        )
+    )
