@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.pushed_changes import FieldHistory, merge
@@ -65,6 +65,7 @@ class World:
         return any(one.version > base_version and one.by != ME for one in self.changes[name])
 
 
+@settings(deadline=None)
 @given(writes=writes, wanted=fields(), data=st.data())
 def test_a_field_is_lost_exactly_if_somebody_else_has_changed_it_since_and_it_differs(
     writes: list[Write], wanted: dict[str, Any], data: st.DataObject
@@ -85,6 +86,7 @@ def test_a_field_is_lost_exactly_if_somebody_else_has_changed_it_since_and_it_di
     assert msgspec.structs.replace(merged.retailer, **untouched) == world.now
 
 
+@settings(deadline=None)
 @given(before=writes, own=st.lists(fields(), max_size=5))
 def test_changes_in_a_row_from_one_base_are_never_lost_to_one_another(
     before: list[Write], own: list[dict[str, Any]]
@@ -102,6 +104,7 @@ def test_changes_in_a_row_from_one_base_are_never_lost_to_one_another(
         assert {name: getattr(world.now, name) for name in wanted} == wanted
 
 
+@settings(deadline=None)
 @given(writes=writes, wanted=fields(required=True), data=st.data())
 def test_what_is_applied_once_is_the_same_when_it_is_applied_again(
     writes: list[Write], wanted: dict[str, Any], data: st.DataObject
