@@ -9,9 +9,11 @@ from rich.console import Console
 from bench import (
     admin_lists,
     admin_search,
+    assign_moves,
     export_retailers,
     freshness,
     import_again,
+    import_reads,
     import_retailers,
     rebuild,
     sr_cold_books,
@@ -35,6 +37,8 @@ class Measurement(Protocol):
 MEASUREMENTS: Final[dict[str, Measurement]] = {
     "import": import_retailers,
     "import-again": import_again,
+    "import-reads": import_reads,
+    "moves": assign_moves,
     "export": export_retailers,
     "freshness": freshness,
     "rebuild": rebuild,
