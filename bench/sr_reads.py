@@ -19,7 +19,7 @@ from tests.stack import Stack
 BOOKS: Final = int(os.environ.get("HAAT_BENCH_BOOKS", "14286"))
 SRS: Final = 1_000
 PAIRS: Final = 5
-SECONDS: Final = 3.0
+SECONDS: Final = 3
 PAGE: Final = "/api/v1/sr/retailers?limit=20"
 FLOOR_IS: Final = "a bare ASGI app under the same server and options: same status, headers and bytes"
 
@@ -59,7 +59,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compared(
-    stack: Stack, url: str, requests: Sequence[str], *, status: int = 200, seconds: float = SECONDS
+    stack: Stack, url: str, requests: Sequence[str], *, status: int = 200, seconds: int = SECONDS
 ) -> Compared:
     """PAIRS pairs of runs, after one of each that is not counted."""
     found, headers, body, length = _settled(url, requests[0])
@@ -68,7 +68,7 @@ def compared(
     script = wrk.script(stack.home / "requests.lua", requests)
     with bare(stack, stored(found, headers, body)) as floor:
         for target in (url, floor):
-            wrk.run(target, script, seconds=seconds / 2)
+            wrk.run(target, script, seconds=1)
         runs = [
             [wrk.run(target, script, seconds=seconds, length=length) for target in (url, floor)] for _ in range(PAIRS)
         ]

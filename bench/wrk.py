@@ -78,7 +78,7 @@ def script(path: Path, gets: Sequence[str], *, patches: Sequence[str] = (), ever
     return path
 
 
-def run(url: str, script: Path, *, seconds: float, length: int | None = None) -> Run:
+def run(url: str, script: Path, *, seconds: int, length: int | None = None) -> Run:
     """One run; void, and the end, with any error or with answers whose `length` (bytes, head included) is another."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script), url]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
