@@ -36,15 +36,20 @@ def measure(stack: Stack) -> list[Line]:
     """One organisation lives through all of it, another undoes its import."""
     admin = with_territories(stack, "again")
     file = shops(ROWS)
+
+    def freshly() -> Person:
+        """The same admin with a new token: at a million rows all of this takes longer than one lives."""
+        return Person(stack.url, "admin@again.test")
+
     first = imported(admin, file)
     floor = copy_floor(stack, admin.user["tenant_id"])
-    same, dry = imported(admin, file), imported(admin, file, mode="dry_run")
+    same, dry = imported(freshly(), file), imported(freshly(), file, mode="dry_run")
     srs = asyncio.run(_hire(stack, admin.user["tenant_id"], 2 * (ROWS // PER_SR)))
     half = len(srs) // 2
-    assigned = _assign(admin, srs[:half])
+    assigned = _assign(freshly(), srs[:half])
     assignment_floor = asyncio.run(_assignment_floor(stack, admin.user["tenant_id"]))
-    moved = _assign(admin, srs[half:])
-    changed = imported(admin, shops(ROWS, changed_every=10))
+    moved = _assign(freshly(), srs[half:])
+    changed = imported(freshly(), shops(ROWS, changed_every=10))
     other = with_territories(stack, "undone")
     new = imported(other, file)
     undo = other.finished(
@@ -52,29 +57,15 @@ def measure(stack: Stack) -> list[Line]:
     )
     memory = _worker_peaks(stack)
 
-    def line(name: str, job: Json, floor: float, floor_is: str) -> Line:
-        steps = asyncio.run(step_seconds(stack, job["id"]))
-        limited_by = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in steps.items())
-        details: dict[str, object] = {"rows": ROWS, "steps": steps, "counts": job["counts"]}
-        return Line(
-            name=f"{name}, {ROWS:,} retailers",
-            unit="s",
-            ours=[seconds_of(job)],
-            floor=[floor],
-            floor_is=floor_is,
-            limited_by=limited_by,
-            details=details,
-        )
-
     many = f"{half:,} SRs"
     return [
-        line("import of new rows, the first of all", first, floor, FLOOR_IS),
-        line("the same file again", same, floor, FLOOR_IS),
-        line("dry run of a loaded file", dry, seconds_of(same), "the import of the same file, all unchanged"),
-        line(f"assignment to {many}, books fresh", assigned, assignment_floor, ASSIGNMENT_FLOOR_IS),
-        line(f"assignment again to {many}, books fresh", moved, assignment_floor, ASSIGNMENT_FLOOR_IS),
-        line("10 % changed, all assigned, books fresh", changed, floor, FLOOR_IS),
-        line("undo of an import", undo, seconds_of(new), "the import"),
+        _line(stack, "import of new rows, the first of all", first, floor, FLOOR_IS),
+        _line(stack, "the same file again", same, floor, FLOOR_IS),
+        _line(stack, "dry run of a loaded file", dry, seconds_of(same), "the import of the same file, all unchanged"),
+        _line(stack, f"assignment to {many}, books fresh", assigned, assignment_floor, ASSIGNMENT_FLOOR_IS),
+        _line(stack, f"assignment again to {many}, books fresh", moved, assignment_floor, ASSIGNMENT_FLOOR_IS),
+        _line(stack, "10 % changed, all assigned, books fresh", changed, floor, FLOOR_IS),
+        _line(stack, "undo of an import", undo, seconds_of(new), "the import"),
         Line(
             name=f"peak memory of a worker, {ROWS:,} retailers",
             unit="MiB",
@@ -84,6 +75,20 @@ def measure(stack: Stack) -> list[Line]:
             limited_by="",
         ),
     ]
+
+
+def _line(stack: Stack, name: str, job: Json, floor: float, floor_is: str) -> Line:
+    steps = asyncio.run(step_seconds(stack, job["id"]))
+    details: dict[str, object] = {"rows": ROWS, "steps": steps, "counts": job["counts"]}
+    return Line(
+        name=f"{name}, {ROWS:,} retailers",
+        unit="s",
+        ours=[seconds_of(job)],
+        floor=[floor],
+        floor_is=floor_is,
+        limited_by=", ".join(f"{step} {seconds:.1f} s" for step, seconds in steps.items()),
+        details=details,
+    )
 
 
 def _assign(admin: Person, sr_ids: list[str]) -> Json:
