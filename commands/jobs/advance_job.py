@@ -109,9 +109,10 @@ async def _go_on(tx: Tx, job: JobRow, tally: Tally) -> JobRow:
 
 async def _plan_rendering(tx: Tx, job: JobRow, tally: Tally) -> None:
     """Few rows are looked through at once; for many a worker does it, so that nobody waits for the job's lock."""
-    if not await chunk_store.stale_chunks(tx, job.id):
+    changed = tally.counts.created + tally.counts.updated
+    if not changed or not await chunk_store.stale_chunks(tx, job.id):
         return
-    if tally.counts.created + tally.counts.updated <= _LOOKED_THROUGH_AT_ONCE and job.subject in _ONE_BOOK_A_ROW:
+    if changed <= _LOOKED_THROUGH_AT_ONCE and job.subject in _ONE_BOOK_A_ROW:
         await rendering.plan_rendering(tx, job.id)
     else:
         await rendering.plan_look(tx, job.id)

@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.files import Files
 from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.stores import jobs as job_store
+from adapters.postgres.stores import rendering
 from adapters.postgres.transaction import transaction
 from commands.jobs.advance_job import Advanced, AdvanceJob, advance_job
 from commands.jobs.undo_job import UndoJob, undo_job
 from domain.jobs import JobFailed, JobRow, NewJob
 from domain.shared.actor import Actor, Power, worker_actor
 from workers.job_kinds import JOB_KINDS
+from workers.jobs.steps import look_for_books
 from workers.jobs.work import Chunk, Work
 
 _ATTEMPT = sa.text("SELECT attempt FROM chunks WHERE job_id = :job_id AND number = :number")
@@ -121,6 +123,8 @@ class BulkWork:
             case "finish":
                 assert kind.finish is not None
                 await kind.finish(work)
+            case "render" if rendering.looks_first(work.chunk.params):
+                await look_for_books(work)
             case "render":
                 books = {uuid.UUID(sr_id) for sr_id in work.chunk.params["sr_ids"]}
                 self.rendered.setdefault(work.job.id, set()).update(books)

@@ -29,13 +29,18 @@ async def do_step(machinery: Machinery, work: Work) -> None:
 
 async def _render(machinery: Machinery, work: Work) -> None:
     if rendering.looks_first(work.chunk.params):
-        async with work.fenced() as tx:
-            await rendering.plan_rendering(tx, work.job.id)
-            await work.complete(tx)
+        await look_for_books(work)
         return
     sr_ids = [UUID(sr_id) for sr_id in work.chunk.params["sr_ids"]]
     await machinery.render_books(work.job.tenant_id, sr_ids)
     await _nothing(work)
+
+
+async def look_for_books(work: Work) -> None:
+    """Plan the rendering of every book that the job has touched, and complete the chunk that is to look for them."""
+    async with work.fenced() as tx:
+        await rendering.plan_rendering(tx, work.job.id)
+        await work.complete(tx)
 
 
 async def _nothing(work: Work) -> None:

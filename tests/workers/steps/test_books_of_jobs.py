@@ -2,6 +2,8 @@
 
 import pytest
 
+from commands.jobs import advance_job
+
 from tests.builders.bulk_work import BulkWork
 from tests.workers.steps.conftest import Place
 from tests.workers.steps.test_assignment_jobs import EVERYTHING, stock, submit, wanted
@@ -33,3 +35,20 @@ async def test_no_ending_comes_before_the_books(jobs: BulkWork, place: Place, en
     job = await jobs.run(job_id)
     assert (job.state, jobs.rendered[job_id]) == (ending, set(place.srs))
     assert await place.owner.fetchval(FRESH, job_id, number) is True
+
+
+async def test_books_of_many_rows_are_looked_for_beside_the_job_not_under_its_lock(
+    jobs: BulkWork, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advance_job, "_LOOKED_THROUGH_AT_ONCE", 5)
+    await stock(jobs, 6)
+    (number,) = await jobs.run_to_load(job_id := await submit(jobs, wanted(EVERYTHING, place.srs)))
+    await jobs.run_chunk(job_id, number)
+    (look,) = [one for one, _ in (await jobs.advance(job_id)).to_send]
+    async with place.owner.transaction():
+        # Whoever cancels holds this lock; the look needs it not.
+        await place.owner.execute("SELECT FROM jobs WHERE id = $1 FOR NO KEY UPDATE", job_id)
+        await jobs.run_chunk(job_id, look)
+    assert job_id not in jobs.rendered
+    job = await jobs.run(job_id)
+    assert (job.state, jobs.rendered[job_id]) == ("succeeded", set(place.srs))

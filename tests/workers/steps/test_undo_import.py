@@ -73,6 +73,9 @@ async def test_created_retailers_that_somebody_uses_stay(jobs: BulkWork, place: 
     job = await jobs.run_import(csv_of(HEADER, FULL))
     await place.give("U1", place.srs[0])
     await place.change("U2", "notes = 'written by an SR'")
+    # There and back: it still holds what the job gave it.
+    await place.change("U3", "points = 8")
+    await place.change("U3", "points = 7")
     undo = await jobs.run_undo(job.id)
     assert reasons(await jobs.rejects(undo)) == {"U1": "changed_since", "U2": "changed_since"}
     assert await place.retailers("uid") == [("U1",), ("U2",)]
