@@ -17,7 +17,7 @@ from queries._views import BookReader
 from tests.builders.books import Market, open_market
 from tests.conftest import Database
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 async def until(condition: Callable[[], object]) -> None:
