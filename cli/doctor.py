@@ -25,6 +25,8 @@ from cli.nothing_runs import nothing_runs
 
 SKEW_SECONDS: Final = 2.0
 SILENT_SECONDS: Final = 15
+# Three signs of life missed.
+QUIET_SECONDS: Final = 9
 LATE_SECONDS: Final = 10
 FREE_BYTES: Final = 1024**3
 FREE_SHARE: Final = 0.05
@@ -154,20 +156,21 @@ async def _login(settings: Settings) -> Finding:
 
 
 async def _processes(connection: asyncpg.Connection) -> AsyncIterator[Finding]:
-    alive = dict(
-        await connection.fetch(
-            "SELECT kind, count(*) FROM workers WHERE seen_at > now() - make_interval(secs => $1) GROUP BY kind",
+    alive = {
+        row["kind"]: row
+        for row in await connection.fetch(
+            "SELECT kind, count(*), extract(epoch FROM now() - min(seen_at))::float8 AS silent FROM workers"
+            " WHERE seen_at > now() - make_interval(secs => $1) GROUP BY kind",
             float(SILENT_SECONDS),
         )
-    )
+    }
     waits = {
         "worker": "imports and assignments wait until one runs",
         "relay": "events wait, and books that others changed grow stale, until one runs",
     }
     for kind, consequence in waits.items():
-        count = alive.get(kind, 0)
-        if count:
-            yield Finding("ok", f"{count} {kind}{'s' * (count != 1)} alive.")
+        if (seen := alive.get(kind)) is not None:
+            yield _heard_of(kind, seen["count"], seen["silent"])
         else:
             yield Finding("fault", f"No {kind} is alive: {consequence}.", f"Start `haat {kind}`, or `haat up`.")
     late = await connection.fetchval(
@@ -194,6 +197,19 @@ async def _processes(connection: asyncpg.Connection) -> AsyncIterator[Finding]:
             _counted(queued, "job is", "jobs are") + " queued.",
             "`haat jobs list` tells what each waits for.",
         )
+
+
+def _heard_of(kind: str, count: int, silent: float) -> Finding:
+    """A process tells of itself every 3 seconds; one that is killed cannot say goodbye."""
+    who = f"{count} {kind}{'s' * (count != 1)}"
+    if silent < QUIET_SECONDS:
+        return Finding("ok", f"{who} alive.")
+    last = "last seen" if count == 1 else "one of them last seen"
+    return Finding(
+        "warning",
+        f"{who}, {last} {silent:.0f} s ago: it may have been killed.",
+        "`haat workers` tells which; Haat knows for certain 15 s after the last sign of life.",
+    )
 
 
 async def _redis(settings: Settings) -> AsyncIterator[Finding]:

@@ -49,6 +49,7 @@ class FaultGroup(msgspec.Struct, frozen=True):
 class Links(msgspec.Struct, frozen=True):
     rejects: str | None = None
     undo: str | None = None
+    result: str | None = None
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -91,3 +92,5 @@ class Submitted(msgspec.Struct, frozen=True):
 class JobList(msgspec.Struct, frozen=True):
     items: tuple[Job, ...]
     next_cursor: str | None = None
+    count: int | None = None
+    count_is: str = "exact"

@@ -5,6 +5,7 @@ operator of the installation and shows all organisations.
 """
 
 import asyncio
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from cli.job_display import details, job_name, step
 from cli.job_table import print_jobs, print_table, when
 from cli.operator_view import ChunkTally, OperatorJob
 from cli.sign_in import Organisation, PasswordStdin, Url, fail, plain_errors, signed_in
+from domain.jobs import JobFilter
 
 app = typer.Typer(help="Background work: list, show, retry, cancel; dead letters.", no_args_is_help=True)
 OptionalLogin = Annotated[
@@ -46,19 +48,41 @@ def list_jobs(
     login: OptionalLogin = None,
     state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only jobs of this kind.")] = None,
+    submitted_by: Annotated[UUID | None, typer.Option(help="Only jobs of the user with this id.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only jobs submitted then or later (UTC).")] = None,
+    before: Annotated[datetime | None, typer.Option(help="Only jobs submitted before then (UTC).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many, the newest first.")] = 20,
     organisation: Organisation = None,
     password_stdin: PasswordStdin = False,
 ) -> None:
     """The newest jobs."""
     out = Console()
+    wanted = JobFilter(
+        state=state,
+        kind=kind,
+        submitted_by=submitted_by,
+        submitted_from=since and since.replace(tzinfo=UTC),
+        submitted_before=before and before.replace(tzinfo=UTC),
+    )
     with plain_errors(Console(stderr=True)):
         if login:
             with signed_in(url, login, organisation=organisation, password_stdin=password_stdin) as client:
-                page = client.get("jobs", into=JobList, state=state, kind=kind, limit=limit)
+                page = client.get(
+                    "jobs",
+                    into=JobList,
+                    state=wanted.state,
+                    kind=wanted.kind,
+                    submitted_by=None if submitted_by is None else str(submitted_by),
+                    submitted_from=_instant(wanted.submitted_from),
+                    submitted_before=_instant(wanted.submitted_before),
+                    limit=limit,
+                )
             _print_jobs(out, [(None, job) for job in page.items])
+            if page.next_cursor is not None and page.count is not None:
+                or_more = " or more" if page.count_is == "at_least" else ""
+                out.print(f"{len(page.items)} of {page.count:,}{or_more}", highlight=False)
         else:
-            found = asyncio.run(operator_actions.jobs(state=state, kind=kind, limit=limit))
+            found = asyncio.run(operator_actions.jobs(wanted, limit=limit))
             _print_jobs(out, [(one.organisation, one.job) for one in found])
 
 
@@ -73,14 +97,17 @@ def show_job(
     rejects: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Save the rejected rows here (over HTTP).")
     ] = None,
+    result: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Save the file that it has made here (over HTTP).")
+    ] = None,
     password_stdin: PasswordStdin = False,
 ) -> None:
     """One job. With --watch it ends as `haat import` does: 0, 3 when rows were rejected, 1 when it failed."""
     out, errors = Console(), Console(stderr=True)
     with plain_errors(errors):
         if not login:
-            if watch or rejects:
-                fail(errors, "--watch and --rejects ask over HTTP: say who you are with --login.")
+            if watch or rejects or result:
+                fail(errors, "--watch, --rejects and --result ask over HTTP: say who you are with --login.")
             _print_operator_job(out, *asyncio.run(operator_actions.job(job_id)))
             return
         with signed_in(url, login, organisation=organisation, password_stdin=password_stdin) as client:
@@ -90,6 +117,8 @@ def show_job(
             _print_job(out, job)
             if rejects:
                 save_rejects(client, job, rejects, out)
+            if result:
+                client.download(f"jobs/{job.id}/result", result)
     if watch:
         raise typer.Exit(exit_code(job))
 
@@ -177,6 +206,10 @@ def resend_dead_letters(
     with plain_errors(errors):
         count = asyncio.run(operator_actions.resend(None if everything else frozenset(events or ())))
     out.print(f"{count} {'delivery' if count == 1 else 'deliveries'} will be tried again.")
+
+
+def _instant(given: datetime | None) -> str | None:
+    return None if given is None else given.isoformat()
 
 
 def _table(*columns: str) -> Table:

@@ -3,6 +3,7 @@
 import typer
 
 from cli import alive, doctor, jobs, rebuild, run, seed, up, user, workers
+from cli.export_list import export_list
 from cli.import_file import import_file
 from cli.stack import apply_environment
 
@@ -38,6 +39,7 @@ DATA = "Data"
 app.command("seed", rich_help_panel=DATA)(seed.seed)
 app.add_typer(user.app, name="user", rich_help_panel=DATA)
 app.command("import", rich_help_panel=DATA)(import_file)
+app.command("export", rich_help_panel=DATA)(export_list)
 
 OPERATE = "Operate"
 app.add_typer(jobs.app, name="jobs", rich_help_panel=OPERATE)

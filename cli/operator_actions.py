@@ -12,7 +12,7 @@ from cli.operator_view import ChunkTally, DeadLetter, OperatorJob, Worker, owner
 from commands.jobs.cancel_job import CancelJob, cancel_job
 from commands.jobs.resend_deliveries import ResendDeliveries, resend_deliveries
 from commands.jobs.retry_job import RetryJob, retry_job
-from domain.jobs import OnCancel
+from domain.jobs import JobFilter, OnCancel
 from domain.shared.actor import worker_actor
 
 
@@ -24,9 +24,9 @@ def operator_settings() -> Settings:
         raise HaatError(str(nothing_runs(error, os.environ) or error)) from error
 
 
-async def jobs(*, state: str | None, kind: str | None, limit: int) -> list[OperatorJob]:
+async def jobs(wanted: JobFilter, *, limit: int) -> list[OperatorJob]:
     async with owner_connection(operator_settings().database_url) as conn:
-        return await operator_view.list_jobs(conn, state=state, kind=kind, limit=limit)
+        return await operator_view.list_jobs(conn, wanted, limit=limit)
 
 
 async def job(job_id: UUID) -> tuple[OperatorJob, list[ChunkTally]]:

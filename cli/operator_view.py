@@ -1,5 +1,6 @@
 """What an operator sees across all organisations: jobs, workers and dead letters, straight from PostgreSQL."""
 
+import operator
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -18,6 +19,7 @@ from adapters.postgres.tables.outbox import deliveries, outbox
 from adapters.postgres.tables.workers import workers
 from cli.http_client import HaatError
 from cli.job_answers import Counts, Job, Links, Progress, Trouble
+from domain.jobs import JobFilter
 
 COUNTS = ("rows", "created", "updated", "unchanged", "rejected", "not_loaded")
 
@@ -109,15 +111,18 @@ async def find_organisation(conn: AsyncConnection, code: str) -> UUID | None:
     return found
 
 
-async def list_jobs(
-    conn: AsyncConnection, *, state: str | None = None, kind: str | None = None, limit: int = 20
-) -> list[OperatorJob]:
-    """The newest jobs of all organisations."""
+async def list_jobs(conn: AsyncConnection, wanted: JobFilter, *, limit: int = 20) -> list[OperatorJob]:
+    """The newest of the filter's jobs, of all organisations."""
     query = _jobs().order_by(jobs.c.submitted_at.desc(), jobs.c.id.desc()).limit(limit)
-    if state:
-        query = query.where(jobs.c.state == state)
-    if kind:
-        query = query.where(jobs.c.kind == kind)
+    for column, meets, value in (
+        (jobs.c.state, operator.eq, wanted.state),
+        (jobs.c.kind, operator.eq, wanted.kind),
+        (jobs.c.submitted_by, operator.eq, wanted.submitted_by),
+        (jobs.c.submitted_at, operator.ge, wanted.submitted_from),
+        (jobs.c.submitted_at, operator.lt, wanted.submitted_before),
+    ):
+        if value is not None:
+            query = query.where(meets(column, value))
     return [_job(row) for row in (await conn.execute(query)).mappings()]
 
 

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from typer.testing import CliRunner, Result
 
+from cli.doctor import _heard_of
 from cli.main import app
 from tests.api.conftest import environment
 from tests.conftest import Database
@@ -69,6 +70,21 @@ def test_no_worker_and_no_relay_are_named_with_what_waits_for_them(told: dict[st
 
 
 @pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize(
+    ("count", "silent", "told_of", "state"),
+    [
+        (2, 3.0, "2 workers alive.", "ok"),
+        (1, 12.4, "1 worker, last seen 12 s ago: it may have been killed.", "warning"),
+        (3, 9.6, "3 workers, one of them last seen 10 s ago: it may have been killed.", "warning"),
+    ],
+)
+def test_a_process_that_has_not_told_of_itself_lately_is_not_called_alive(
+    count: int, silent: float, told_of: str, state: str
+) -> None:
+    finding = _heard_of("worker", count, silent)
+    assert (finding.what, finding.state) == (told_of, state)
+
+
 def test_a_database_that_cannot_be_reached_is_named_without_its_password(told: dict[str, str]) -> None:
     port = free_port()
     result = examine({**told, "DATABASE_URL": f"postgresql://owner:s3cret@127.0.0.1:{port}/haat"})

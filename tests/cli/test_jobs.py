@@ -50,6 +50,9 @@ def test_the_list_shows_all_organisations_newest_first(haat: Haat, database: Dat
     assert [line.split()[0] for line in lines if line.split() and line.split()[0] in {first, second}] == [second, first]
     assert acme.code in next(line for line in lines if first in line)
     assert second not in haat("jobs", "list", "--state", "succeeded").stdout
+    assert second in haat("jobs", "list", "--since", "2026-01-01", "--kind", "import").stdout
+    assert second not in haat("jobs", "list", "--before", "2026-01-01").stdout
+    assert second not in haat("jobs", "list", "--submitted-by", str(uuid.uuid4())).stdout
 
 
 def test_an_empty_list_says_so(haat: Haat, acme: Founded) -> None:
