@@ -3,7 +3,6 @@
 import pytest
 
 from commands.jobs import advance_job
-
 from tests.builders.bulk_work import BulkWork
 from tests.workers.steps.conftest import Place
 from tests.workers.steps.test_assignment_jobs import EVERYTHING, stock, submit, wanted
