@@ -57,18 +57,15 @@ class PublishedBooks:
         book = await self.views.get(tenant_id, sr_id)
         return book if book is not None and book.at.belongs_to(self._timeline) else None
 
-    async def read(self, tenant_id: UUID, sr_id: UUID) -> Book | None:
-        """The book as it was last rendered.
+    async def read(self, tenant_id: UUID, sr_ids: Sequence[UUID]) -> dict[UUID, Book]:
+        """The books as they were last rendered, by one statement.
 
-        None when it never was, or only before a promotion: then it must be rendered, never taken for an empty one.
+        Those that never were, or only before a promotion, are left out: they must be rendered, never taken for empty.
         """
         async with reading(self._engine, worker_actor(tenant_id)) as conn:
-            row = (await conn.execute(_BOOKS, {"tenant_id": tenant_id, "sr_ids": [sr_id]})).one_or_none()
-        if row is None:
-            return None
-        self._timeline = max(self._timeline, row.timeline)
-        book = _book(row)
-        return book if book.at.belongs_to(row.timeline) else None
+            rows = (await conn.execute(_BOOKS, {"tenant_id": tenant_id, "sr_ids": list(sr_ids)})).all()
+        self._timeline = max([self._timeline, *(row.timeline for row in rows[:1])])
+        return {row.sr_id: _book(row) for row in rows if BookVersion(row.epoch, row.version).belongs_to(row.timeline)}
 
     async def publish(self, tenant_id: UUID, books: Mapping[UUID, Book | BookVersion]) -> dict[UUID, BookVersion]:
         """Put the books and publish their newest versions; gives the versions that the primary still has afterwards.

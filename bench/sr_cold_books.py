@@ -76,7 +76,7 @@ class Memory:
         with api(stack) as (url, pid):
             before = _resident(pid)
             for _ in range(PAIRS):
-                wrk.run(url, script, seconds=SECONDS)
+                wrk.warm(url, script)
             grown = _resident(pid) - before
         return [
             Line(
@@ -104,7 +104,7 @@ class Scale:
             with api(small) as (small_url, _), api(stack) as (url, _):
                 scripts = [_page_script(small, few), _page_script(stack, many)]
                 for target, script in ((url, scripts[1]), (small_url, scripts[0])):
-                    wrk.run(target, script, seconds=SECONDS)
+                    wrk.warm(target, script)
                 runs = [
                     [
                         wrk.run(target, script, seconds=SECONDS).per_second

@@ -58,9 +58,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def compared(
-    stack: Stack, url: str, requests: Sequence[str], *, status: int = 200, seconds: int = SECONDS
-) -> Compared:
+def compared(stack: Stack, url: str, requests: Sequence[str], *, status: int = 200, seconds: int = SECONDS) -> Compared:
     """PAIRS pairs of runs, after one of each that is not counted."""
     found, headers, body, length = _settled(url, requests[0])
     if found != status:
@@ -68,7 +66,7 @@ def compared(
     script = wrk.script(stack.home / "requests.lua", requests)
     with bare(stack, stored(found, headers, body)) as floor:
         for target in (url, floor):
-            wrk.run(target, script, seconds=1)
+            wrk.warm(target, script)
         runs = [
             [wrk.run(target, script, seconds=seconds, length=length) for target in (url, floor)] for _ in range(PAIRS)
         ]
@@ -180,6 +178,7 @@ def _writes(stack: Stack, url: str, market: Market, tokens: list[str]) -> Iterat
     patches = [wrk.patch(path, token) for path, token in zip(paths, tokens, strict=False)]
     read_only = wrk.script(stack.home / "reads.lua", gets)
     for every, share in ((100, "hundredth"), (10, "tenth")):
+        wrk.warm(url, read_only)
         mixed = wrk.script(stack.home / f"writes-{every}.lua", gets, patches=patches, every=every)
         with Watch(url, market.tokens(stack, SRS + 8)[-8:], paths[SRS : SRS + 8]) as watch:
             runs = [[wrk.run(url, one, seconds=SECONDS).per_second for one in (mixed, read_only)] for _ in range(PAIRS)]

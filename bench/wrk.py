@@ -78,6 +78,12 @@ def script(path: Path, gets: Sequence[str], *, patches: Sequence[str] = (), ever
     return path
 
 
+def warm(url: str, script: Path) -> None:
+    """A few seconds that count for nothing, whatever the answers are."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", "-d4s", "--timeout", "10s", "-s", str(script), url]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 def run(url: str, script: Path, *, seconds: int, length: int | None = None) -> Run:
     """One run; void, and the end, with any error or with answers whose `length` (bytes, head included) is another."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script), url]

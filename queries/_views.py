@@ -12,6 +12,7 @@ from adapters.published_books import PublishedBooks
 from adapters.redis.views import ViewsAway
 from domain.books import Book, BookVersion, Needed
 from domain.shared.errors import Unavailable
+from queries._book_batches import BookBatches
 from queries._single_flight import SingleFlight
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class BookReader:
         self._renderer = renderer
         self._places = asyncio.Semaphore(fallback_reads)
         self._flights: SingleFlight[Book] = SingleFlight()
+        self._batches = BookBatches(self._refill)
         self._redis_rests_until = 0.0
 
     async def book(self, tenant_id: UUID, sr_id: UUID, needed: Needed) -> Book:
@@ -62,6 +64,7 @@ class BookReader:
     async def close(self) -> None:
         """Stop what still runs."""
         await self._flights.close()
+        await self._batches.close()
 
     @asynccontextmanager
     async def turn_at_primary(self) -> AsyncIterator[None]:
@@ -98,21 +101,24 @@ class BookReader:
 
     async def _fill(self, tenant_id: UUID, sr_id: UUID, *, render_first: bool = False) -> Book:
         async with self.turn_at_primary():
-            book = None
-            if not render_first:
-                book = await self._published.read(tenant_id, sr_id)
+            book = None if render_first else await self._batches.get(tenant_id, sr_id)
             if book is None:
                 await self._renderer.write(tenant_id, [sr_id])
-                book = await self._published.read(tenant_id, sr_id)
+                book = await self._batches.get(tenant_id, sr_id)
             if book is None:
                 message = "Your list is being made ready. Try again in a moment."
                 raise Unavailable(message)
-            if asyncio.get_running_loop().time() >= self._redis_rests_until:
-                try:
-                    await self._published.publish(tenant_id, {sr_id: book})
-                except ViewsAway:
-                    self._redis_rests_until = asyncio.get_running_loop().time() + _REDIS_REST
             return book
+
+    async def _refill(self, tenant_id: UUID, sr_ids: Sequence[UUID]) -> Mapping[UUID, Book]:
+        """What PostgreSQL has of these, put into Redis if that answers."""
+        books = await self._published.read(tenant_id, sr_ids)
+        if books and asyncio.get_running_loop().time() >= self._redis_rests_until:
+            try:
+                await self._published.publish(tenant_id, books)
+            except ViewsAway:
+                self._redis_rests_until = asyncio.get_running_loop().time() + _REDIS_REST
+        return books
 
 
 def is_enough(book: Book, needed: Needed) -> bool:

@@ -325,6 +325,20 @@ async def test_hits_misses_and_bypasses_are_counted(client: Http, phone: Phone) 
     assert (await _metrics(client))["haat_response_cache_bytes"] > 0
 
 
+def test_what_is_added_up_reaches_every_metric() -> None:
+    labels = {"method": "GET", "route": "/added-up"}
+    tally = metrics.tally("GET", "/added-up", 200)
+    hits = counted("hit")
+    for seconds in (0.0001, 0.0002, 0.02):
+        tally.add(seconds)
+    assert counted("hit") == hits + 3
+    assert REGISTRY.get_sample_value("haat_http_requests_total", {**labels, "status": "200"}) == 3
+    for at_most, count in (("0.001", 2), ("0.025", 3), ("+Inf", 3)):
+        found = REGISTRY.get_sample_value("haat_http_request_seconds_bucket", {**labels, "le": at_most})
+        assert found == count
+    assert REGISTRY.get_sample_value("haat_http_request_seconds_sum", labels) == pytest.approx(0.0203)
+
+
 async def test_with_the_cache_off_every_answer_is_made(settings: Settings, phone: Phone) -> None:
     async with serving(msgspec.structs.replace(settings, response_cache_bytes=0)) as client:
         before = counted("hit"), counted("miss", "unknown")

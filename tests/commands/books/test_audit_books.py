@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commands.books.audit_books import BookAuditor, Findings
-from domain.books import Book, BookVersion, bind
+from domain.books import BookVersion, bind
 from tests.builders.books import Market
 from tests.commands.books.conftest import Process
 
@@ -74,7 +74,7 @@ async def test_whatever_is_wrong_is_noticed_and_mended(process: Process, market:
     book = await process.views.get(market.tenant_id, market.sr_id)
     assert book is not None
     assert [one.name for one in book.listed] == ["Other", "Shop"]
-    assert book == await process.published.read(market.tenant_id, market.sr_id)
+    assert {market.sr_id: book} == await process.published.read(market.tenant_id, [market.sr_id])
 
 
 async def test_a_right_book_is_not_touched(process: Process, market: Market) -> None:
@@ -158,6 +158,6 @@ async def test_without_redis_the_entries_are_audited(
     alone = start_process(redis_url="unix:///nowhere/redis.sock")
     found = await auditor_of(alone).audit(market.tenant_id, limit=1)
     assert found.entries == {market.sr_id}
-    book: Book | None = await process.published.read(market.tenant_id, market.sr_id)
+    book = (await process.published.read(market.tenant_id, [market.sr_id])).get(market.sr_id)
     assert book is not None
     assert not book.documents.endswith(b" ")

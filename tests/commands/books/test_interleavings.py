@@ -231,10 +231,10 @@ async def test_reads_of_one_book_share_one_refill(
     read = process.published.read
     reads = 0
 
-    async def counted(tenant_id: uuid.UUID, sr_id: uuid.UUID) -> Book | None:
+    async def counted(tenant_id: uuid.UUID, sr_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Book]:
         nonlocal reads
         reads += 1
-        return await read(tenant_id, sr_id)
+        return await read(tenant_id, sr_ids)
 
     monkeypatch.setattr(process.published, "read", counted)
     books = await asyncio.gather(*(process.reader.book(market.tenant_id, market.sr_id, Needed()) for _ in range(20)))
@@ -251,11 +251,11 @@ async def test_who_waited_for_a_refill_that_is_too_old_starts_the_next(
     read = process.published.read
     has_read, may_return = asyncio.Event(), asyncio.Event()
 
-    async def held(tenant_id: uuid.UUID, sr_id: uuid.UUID) -> Book | None:
-        book = await read(tenant_id, sr_id)
+    async def held(tenant_id: uuid.UUID, sr_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Book]:
+        books = await read(tenant_id, sr_ids)
         has_read.set()
         await may_return.wait()
-        return book
+        return books
 
     monkeypatch.setattr(process.published, "read", held)
     early = asyncio.create_task(process.reader.book(market.tenant_id, market.sr_id, Needed()))

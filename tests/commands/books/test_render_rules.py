@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -212,7 +212,7 @@ async def test_a_refill_is_one_statement_and_so_one_snapshot(process: Process, m
     await market.add_retailers(["A", "B"], sr_id=market.sr_id)
     await process.renderer.render(market.tenant_id, [market.sr_id])
     with statements(process.engine) as sent:
-        await process.published.read(market.tenant_id, market.sr_id)
+        await process.published.read(market.tenant_id, [market.sr_id])
     assert sum("FROM books" in one or "book_entries" in one for one in sent) == 1
 
 
@@ -224,11 +224,11 @@ async def test_a_refill_that_a_render_overtook_puts_what_is_newest(
     await process.renderer.render(market.tenant_id, [market.sr_id])
     read = process.published.read
 
-    async def overtaken(tenant_id: uuid.UUID, sr_id: uuid.UUID) -> Book | None:
-        book = await read(tenant_id, sr_id)
+    async def overtaken(tenant_id: uuid.UUID, sr_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Book]:
+        books = await read(tenant_id, sr_ids)
         await market.rename(shop, "Two")
         await process.renderer.write(market.tenant_id, [market.sr_id])
-        return book
+        return books
 
     monkeypatch.setattr(process.published, "read", overtaken)
     async with process.views._pool.connection() as connection:
@@ -307,3 +307,39 @@ async def test_books_of_organisations_that_share_an_id_never_meet(
     books = [await process.views.get(one.tenant_id, market.sr_id) for one in (market, other)]
     assert [[listed.name for listed in book.listed] for book in books if book] == [["Ours"], ["Theirs"]]
     await other.owner.close()
+
+
+async def test_of_many_books_none_is_left_out_and_one_that_is_held_keeps_half_of_them_at_most(
+    process: Process, market: Market, database: Database
+) -> None:
+    """Two batches at a time, each with books of its own: whoever holds a book of one does not hold up the other."""
+    srs = sorted([await market.add_sr() for _ in range(130)])
+    assert set(await process.renderer.render(market.tenant_id, srs)) == set(srs)
+    await market.add_retailers(["First"], sr_id=srs[0])
+    await market.add_retailers(["Last"], sr_id=srs[-1])
+    rival = await asyncpg.connect(database.owner_url)
+    async with rival.transaction():
+        await rival.execute("SELECT FROM books WHERE sr_id = $1 FOR NO KEY UPDATE", srs[0])
+        render = asyncio.create_task(process.renderer.render(market.tenant_id, srs))
+        await until(lambda: market.owner.fetchval("SELECT version = 2 FROM books WHERE sr_id = $1", srs[-1]))
+        assert not render.done()
+    versions = await render
+    assert set(versions) == set(srs)
+    assert (versions[srs[0]].version, versions[srs[1]].version, versions[srs[-1]].version) == (2, 1, 2)
+    await rival.close()
+
+
+async def test_a_batch_that_fails_fails_the_render(process: Process, market: Market) -> None:
+    srs = sorted([await market.add_sr() for _ in range(110)])
+    await process.renderer.render(market.tenant_id, srs)
+    await market.add_retailers(["Last"], sr_id=srs[-1])
+    await market.owner.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room'; END $$"
+    )
+    await market.owner.execute(
+        "CREATE TRIGGER refused BEFORE INSERT ON book_entries FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    with pytest.raises(DBAPIError):
+        await process.renderer.render(market.tenant_id, srs)
+    await market.owner.execute("DROP FUNCTION refuse CASCADE")
+    assert (await process.renderer.render(market.tenant_id, srs))[srs[-1]].version == 2
