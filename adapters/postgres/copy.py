@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.transaction import Tx
 
-
 # Whatever the planner believes of tables that have just been filled: a nested loop over 400 territories made an export
 # of all retailers five times slower than the hash joins that fit every list as a whole; sorting in memory helps too.
 _FOR_MANY_ROWS = sa.text("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)")
@@ -46,7 +45,12 @@ async def copy_query(
     # COPY takes no parameters: the values are written into the text, by the rules of the connected server.
     compiled = query.compile(dialect=conn.dialect, compile_kwargs={"literal_binds": True, "render_postcompile": True})
     connection = await _driver(conn)
-    status: str = await connection.copy_from_query(str(compiled), output=into, format="csv", header=True)
+    try:
+        status: str = await connection.copy_from_query(str(compiled), output=into, format="csv", header=True)
+    except BaseException:
+        # The driver asks the server to stop and then waits for it to say so, for ever when it was through already.
+        await conn.invalidate()
+        raise
     return int(status.removeprefix("COPY "))
 
 
