@@ -26,8 +26,11 @@ from cli.http_client import HaatError
 from cli.operator_actions import operator_settings
 from cli.operator_view import owner_connection
 from cli.sign_in import plain_errors
-from commands.books.render_books import BOOKS_PER_STATEMENT, BookRenderer
+from commands.books.render_books import BATCHES_AT_ONCE, BOOKS_PER_STATEMENT, BookRenderer
 from domain.users import canonical_login
+
+# Of the bar.
+_BOOKS_A_STEP = BATCHES_AT_ONCE * BOOKS_PER_STATEMENT
 
 
 class Shelf(msgspec.Struct, frozen=True):
@@ -65,8 +68,8 @@ async def _rebuild(
             task = progress.add_task("books", total=total)
             for shelf in shelves:
                 progress.update(task, description=escape(shelf.organisation))
-                for start in range(0, len(shelf.sr_ids), BOOKS_PER_STATEMENT):
-                    batch = shelf.sr_ids[start : start + BOOKS_PER_STATEMENT]
+                for start in range(0, len(shelf.sr_ids), _BOOKS_A_STEP):
+                    batch = shelf.sr_ids[start : start + _BOOKS_A_STEP]
                     await _render(renderer, shelf.tenant_id, batch, new_epoch=new_epoch)
                     progress.advance(task, len(batch))
     return total

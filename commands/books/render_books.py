@@ -20,6 +20,10 @@ from domain.shared.actor import worker_actor
 log = structlog.get_logger()
 
 BOOKS_PER_STATEMENT = 300
+# Each has books of its own, so they never wait for each other; more would only share PostgreSQL's cores.
+BATCHES_AT_ONCE = 2
+# Fewer are not worth a second connection.
+_SHARED_FROM = 100
 _PUT_PAUSES = (0.05, 0.25, 1.0)
 
 
@@ -38,12 +42,19 @@ class BookRenderer:
         A render counts as done only when this returns: a put that fails is tried again, for about a second when
         `patiently`, and raises ViewsAway in the end. `new_epoch` begins one: every client starts over.
         """
+        places = asyncio.Semaphore(BATCHES_AT_ONCE)
+
+        async def render_batch(batch: Sequence[UUID]) -> dict[UUID, BookVersion]:
+            async with places:
+                written = await self._try_write(tenant_id, batch, new_epoch=new_epoch)
+                return await self._publish(tenant_id, written, _PUT_PAUSES if patiently else ())
+
+        done = await asyncio.gather(*map(render_batch, _batches(sorted(set(sr_ids)))), return_exceptions=True)
         versions: dict[UUID, BookVersion] = {}
-        wanted = sorted(set(sr_ids))
-        for start in range(0, len(wanted), BOOKS_PER_STATEMENT):
-            batch = wanted[start : start + BOOKS_PER_STATEMENT]
-            written = await self._try_write(tenant_id, batch, new_epoch=new_epoch)
-            versions |= await self._publish(tenant_id, written, _PUT_PAUSES if patiently else ())
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
+            versions |= one
         return versions
 
     async def write(self, tenant_id: UUID, sr_ids: Sequence[UUID]) -> dict[UUID, BookVersion]:
@@ -91,3 +102,9 @@ class BookRenderer:
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError
+
+
+def _batches(sr_ids: Sequence[UUID]) -> list[Sequence[UUID]]:
+    share = -(-len(sr_ids) // BATCHES_AT_ONCE) if len(sr_ids) >= _SHARED_FROM else len(sr_ids)
+    size = max(1, min(BOOKS_PER_STATEMENT, share))
+    return [sr_ids[start : start + size] for start in range(0, len(sr_ids), size)]
