@@ -13,7 +13,7 @@ _WORTH_IT: Final = 5_000
 async def tell_planner(work: Work, tables: Sequence[str]) -> None:
     """After chunks 1, 4, 16 …: whenever a job may have written four times as much. Call it if the chunk wrote.
 
-    Each time costs half a second of a core at a million rows; after every doubling it was a tenth of an import.
+    Each time costs half a second, which after every doubling was a tenth of an import of 100,000 rows.
     """
     number = work.chunk.number
     due = number.bit_count() == 1 and number.bit_length() % 2 == 1

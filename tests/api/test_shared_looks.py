@@ -30,9 +30,11 @@ class Asked:
 async def test_many_watchers_are_one_look_until_it_is_old() -> None:
     ask, young, old = Asked(), SharedLooks(60), SharedLooks(0)
     ask.may_answer.set()
-    assert await asyncio.gather(*(young.look(TENANT, JOB, ask) for _ in range(5))) == [1] * 5
-    assert await young.look(TENANT, JOB, ask) == 1
-    assert [await old.look(TENANT, JOB, ask) for _ in range(2)] == [2, 3]
+    at_once: list[object] = list(await asyncio.gather(*(young.look(TENANT, JOB, ask) for _ in range(5))))
+    later: object = await young.look(TENANT, JOB, ask)
+    assert [*at_once, later] == [1] * 6
+    one_by_one: list[object] = [await old.look(TENANT, JOB, ask) for _ in range(2)]
+    assert one_by_one == [2, 3]
 
 
 async def test_another_job_or_organisation_is_another_look() -> None:
@@ -51,7 +53,8 @@ async def test_who_stops_watching_does_not_end_the_look_of_others() -> None:
     with pytest.raises(asyncio.CancelledError):
         await first
     ask.may_answer.set()
-    assert await second == 1
+    answer: object = await second
+    assert answer == 1
 
 
 async def test_all_who_share_a_look_hear_that_the_job_is_gone() -> None:
