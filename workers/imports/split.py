@@ -60,7 +60,7 @@ class Split(NamedTuple):
 
 
 def doubts_of(part: Path) -> Path:
-    """Where the doubts about the rows of a part of the rejects are."""
+    """Where the doubts about the rows of a part of the rejects are, if there are any."""
     return part.with_suffix(".doubts")
 
 
@@ -196,7 +196,9 @@ class _Work:
             for frame in self._rejects:
                 writer.add(frame)
         self.parts.append(part)
-        pl.concat([pl.DataFrame(schema=DOUBT_SCHEMA), *self._doubts]).write_parquet(doubts_of(part))
+        doubtful = pl.concat([pl.DataFrame(schema=DOUBT_SCHEMA), *self._doubts])
+        if doubtful.height:
+            doubtful.write_parquet(doubts_of(part))
         self._rejects, self._doubts, self._unwritten = [], [], 0
 
     def _stop_if_told(self) -> None:

@@ -132,9 +132,9 @@ async def _settle_doubts(work: Work, kind: Kind, split: Split) -> None:
     if kind.existing is None:
         return
     for part in split.reject_parts:
-        doubtful = await asyncio.to_thread(pl.read_parquet, doubts_of(part))
-        if doubtful.height == 0:
+        if not doubts_of(part).exists():
             continue
+        doubtful = await asyncio.to_thread(pl.read_parquet, doubts_of(part))
         existing: list[str] = []
         for keys in doubtful["_key"].unique().to_frame().iter_slices(_KEYS_AT_ONCE):
             work.check()
