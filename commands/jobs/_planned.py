@@ -16,7 +16,7 @@ async def day_to_wait_for(tx: Tx, job: JobRow, *, planned: bool) -> str | None:
     An assignment makes its plan at once and waits with it (`planned`); a return knows only on its day what is still
     lent. Of one day returns come first: whoever covers next takes over from the lender.
     """
-    if job.starts_on is None or not (planned or job.return_of is not None):
+    if job.starts_on is None or not (planned or job.return_of is not None) or job.cancel_requested_at is not None:
         return None
     zone = await planned_jobs.zone(tx)
     day = today(tx.now, zone)
@@ -25,6 +25,16 @@ async def day_to_wait_for(tx: Tx, job: JobRow, *, planned: bool) -> str | None:
     if job.return_of is None and (first := await planned_jobs.first_return(tx, until=day)) is not None:
         return f"job {first}"
     return None
+
+
+async def wait_with_plan(tx: Tx, job_id: UUID) -> None:
+    """A job whose plan is being made stops running in the same transaction, unless its day has come.
+
+    Otherwise a free worker could take a planned chunk before anybody had looked at the day.
+    """
+    job = await job_store.lock(tx, job_id)
+    if (day := await day_to_wait_for(tx, job, planned=True)) is not None:
+        await job_store.update(tx, job.id, state="queued", phase="planned", waiting_for=day)
 
 
 async def submit_return(tx: Tx, job: JobRow) -> None:

@@ -14,6 +14,7 @@ import polars as pl
 from adapters.postgres.stores import assignments_bulk, loans, named_retailers
 from adapters.postgres.stores import jobs as job_store
 from adapters.postgres.transaction import Tx
+from commands.jobs._planned import wait_with_plan
 from domain.assignments import (
     NOBODY,
     AssignmentRequest,
@@ -171,4 +172,5 @@ async def _plan(work: Work, moves: pl.DataFrame) -> None:
     async with work.fenced() as tx:
         await job_store.plan_chunks(tx, work.job.id, planned, total=moves.height)
         await named_retailers.delete(tx, work.job.id)
+        await wait_with_plan(tx, work.job.id)
         await work.complete(tx)

@@ -1,16 +1,20 @@
 """Assignments for a later day, and loans that return: what happens on the day, and what was changed meanwhile."""
 
+import tempfile
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.transaction import transaction
 from commands.assignments.submit_assignment import SubmitAssignment, submit_assignment
 from commands.jobs.cancel_job import CancelJob, cancel_job
 from commands.jobs.retry_job import RetryJob, retry_job
 from domain.assignments import AssignmentRequest, Selection, Strategy, UnfitRequest
 from domain.jobs import JobRow
+from domain.shared.actor import worker_actor
 from domain.shared.days import today
 from queries._read import Read
 from queries._selected_retailers import weigh
@@ -93,6 +97,31 @@ async def test_what_is_planned_for_a_day_waits_for_it_and_keeps_nobody_waiting(j
     assert await place.holders() == {"U00": ours, "U01": ours, "U02": ours, "U03": cover}
     assert (await jobs.rejects(done)).splitlines()[1].startswith("U03,Shop 3,2,,holder_changed,")
     assert jobs.rendered[job_id] == {ours}
+
+
+async def test_no_worker_can_take_what_is_planned_before_its_day(jobs: BulkWork, place: Place) -> None:
+    await stock(jobs, 2)
+    job_id = await submit(jobs, [place.srs[0]], after=TOMORROW)
+    ((split, _),) = (await jobs.advance(job_id)).to_send
+    await jobs.run_chunk(job_id, split)
+    # Before anybody looks at the job again.
+    async with transaction(jobs.engine, worker_actor(jobs.tenant_id)) as tx:
+        assert await chunk_store.claim(tx, job_id, split + 1, worker_id=uuid.uuid4()) is None
+    job = await jobs.job(job_id)
+    assert (job.state, job.phase) == ("queued", "planned")
+
+
+async def test_a_cancel_during_the_planning_ends_the_job(jobs: BulkWork, place: Place) -> None:
+    await stock(jobs, 2)
+    job_id = await submit(jobs, [place.srs[0]], after=TOMORROW)
+    ((split, _),) = (await jobs.advance(job_id)).to_send
+    with tempfile.TemporaryDirectory() as scratch:
+        work = await jobs.claim(job_id, split, scratch=Path(scratch))
+        async with transaction(jobs.engine, jobs.admin) as tx:
+            await cancel_job(CancelJob(job_id=job_id), tx)
+        await jobs.do(work)
+    job = await jobs.run(job_id)
+    assert (job.state, job.not_loaded) == ("cancelled", 2)
 
 
 async def test_what_waits_for_its_day_can_be_cancelled_and_taken_up_again(jobs: BulkWork, place: Place) -> None:
