@@ -25,7 +25,8 @@ _SPECIAL: Final = {
     ("POST", "/api/v1/imports"): "upload",
 }
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-# An address may be that of a whole office: it has so many times the requests of one user.
+# An address may be that of a whole office: it has so many times the requests of one user, and so has an organisation's
+# sum of uploads.
 _OFFICE: Final = 10
 
 
@@ -52,6 +53,8 @@ def limit_requests(app: ASGIApp) -> ASGIApp:
                     actor: Actor | None = scope["state"].get("actor")
                     if actor is not None:
                         check(services, name, f"user:{actor.user}")
+                        if name == "upload":
+                            check(services, name, f"organisation:{actor.tenant}", times=_OFFICE)
                     else:
                         address = client_address(scope, services.trusted_proxies)
                         check(services, name, f"address:{_household(address)}", times=_OFFICE)

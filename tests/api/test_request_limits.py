@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from adapters.environment import Limit
 from adapters.settings import Settings
 from tests.api.conftest import PASSWORD, serving
-from tests.builders.organisations import Founded
+from tests.builders.organisations import Founded, add_user
+from tests.conftest import Database
 from tests.stack import free_port
 
 LOGIN = "/api/v1/auth/login"
@@ -81,6 +83,24 @@ async def test_processes_share_one_limit(settings: Settings, founded: Founded) -
                 await asyncio.sleep(0.1)
     # What the other process lets through before it has heard of the first: a few, and not another ten.
     assert passed < 8
+
+
+async def test_the_admins_of_an_organisation_share_ten_times_the_uploads_of_one(
+    settings: Settings, founded: Founded, database: Database
+) -> None:
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        logins = [f"uploader-{number}@limits.test" for number in range(11)]
+        for login in logins:
+            await add_user(connection, founded.tenant_id, login, "admin", PASSWORD)
+    finally:
+        await connection.close()
+    async with serving(_limited(settings, upload=Limit(1, 7200))) as client:
+        statuses = [
+            (await client.post("/api/v1/imports", headers=await _token(client, login))).status_code for login in logins
+        ]
+    assert statuses[-1] == 429
+    assert 429 not in statuses[:10]
 
 
 @pytest.mark.parametrize("allowed", [3])
