@@ -37,5 +37,7 @@ def test_every_copy_equals_postgresql_at_every_pause(stack: Stack) -> None:
         with world.going_on(round_, *(rough if round_ >= 2 else gentle)):
             time.sleep(ROUND_S)
         world.assert_everybody_has_their_own()
+        world.take_one_from_each()
+        world.assert_everybody_has_their_own()
         world.hand_over()
     print(f"{time.monotonic() - started:.1f} s", *sorted(SAID.items()), sep="\n")  # noqa: T201
