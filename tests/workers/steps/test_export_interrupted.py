@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from adapters.postgres.copy import copy_query
 from adapters.postgres.stores import chunks as chunk_store
 from adapters.postgres.transaction import transaction
 from commands.exports.submit_export import SubmitExport, submit_export
@@ -119,8 +120,6 @@ async def test_a_worker_that_was_replaced_leaves_a_file_that_nobody_sees_and_tha
 async def test_the_file_is_the_list_at_one_moment(
     jobs: BulkWork, place: Place, begun: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy_query = steps.copy_query
-
     async def meanwhile(*args: object) -> int:
         """Somebody writes after the snapshot was taken, and before its rows are read."""
         await place.owner.execute("UPDATE retailers SET name = 'changed' WHERE tenant_id = $1", place.tenant_id)
