@@ -44,7 +44,7 @@ class Refill:
                 },
             )
             ours, theirs = [], []
-            with bare(stack, floor) as floor_url:
+            with bare(stack, floor) as (floor_url, _):
                 for _ in range(PAIRS):
                     asyncio.run(_forget_books(stack))
                     ours.append(wrk.run(url, script, seconds=1).per_second)

@@ -1,8 +1,10 @@
 """An SR's reads against a bare ASGI app that returns the same status, headers and bytes under the same server."""
 
 import os
+import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -11,13 +13,13 @@ import msgspec
 from bench import wrk
 from bench.market import Market, loaded
 from bench.results import Line
-from bench.servers import api, bare, stored
+from bench.servers import api, bare, cpu_seconds, stored
 from bench.watch import Watch
 from tests.stack import Stack
 
 # All SRs; a million retailers are 14,286 of them.
 BOOKS: Final = int(os.environ.get("HAAT_BENCH_BOOKS", "14286"))
-SRS: Final = 1_000
+SRS: Final = int(os.environ.get("HAAT_BENCH_SRS", "1000"))
 PAIRS: Final = 5
 SECONDS: Final = 3
 PAGE: Final = "/api/v1/sr/retailers?limit=20"
@@ -33,6 +35,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     ours: list[wrk.Run]
     floor: list[wrk.Run]
     bytes: int
+    cpu_ratio: float
 
     def line(self, name: str, *, limited_by: str, floor_is: str = FLOOR_IS, **details: object) -> Line:
         """Requests per second."""
@@ -43,7 +46,13 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
             floor=[run.per_second for run in self.floor],
             floor_is=floor_is,
             limited_by=limited_by,
-            details={"srs": SRS, "bytes": self.bytes, "connections": wrk.CONNECTIONS, **details},
+            details={
+                "srs": SRS,
+                "bytes": self.bytes,
+                "connections": wrk.CONNECTIONS,
+                "floor CPU ÷ ours": round(self.cpu_ratio, 2),
+                **details,
+            },
         )
 
     def p99(self, name: str, *, limited_by: str) -> Line:
@@ -58,19 +67,29 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def compared(stack: Stack, url: str, requests: Sequence[str], *, status: int = 200, seconds: int = SECONDS) -> Compared:
-    """PAIRS pairs of runs, after one of each that is not counted."""
-    found, headers, body, length = _settled(url, requests[0])
+def compared(stack: Stack, ours: tuple[str, int], requests: Sequence[str], *, status: int = 200) -> Compared:
+    """PAIRS pairs of runs of both, each a server's URL and pid, after a warm-up that is not counted."""
+    found, headers, body, length = _settled(ours[0], requests[0])
     if found != status:
         sys.exit(f"void: {found} instead of {status}: {body[:500]!r}")
     script = wrk.script(stack.home / "requests.lua", requests)
     with bare(stack, stored(found, headers, body)) as floor:
-        for target in (url, floor):
-            wrk.warm(target, script)
-        runs = [
-            [wrk.run(target, script, seconds=seconds, length=length) for target in (url, floor)] for _ in range(PAIRS)
-        ]
-    return Compared(ours=[ours for ours, _ in runs], floor=[bare for _, bare in runs], bytes=length)
+        for url, _ in (ours, floor):
+            wrk.warm(url, script)
+        pairs = [[_timed(target, script, length) for target in (ours, floor)] for _ in range(PAIRS)]
+    return Compared(
+        ours=[one for (one, _), _ in pairs],
+        floor=[one for _, (one, _) in pairs],
+        bytes=length,
+        cpu_ratio=statistics.median(theirs / mine for (_, mine), (_, theirs) in pairs),
+    )
+
+
+def _timed(target: tuple[str, int], script: Path, length: int) -> tuple[wrk.Run, float]:
+    """A run, and the server's CPU seconds per request."""
+    before = cpu_seconds(target[1])
+    run = wrk.run(target[0], script, seconds=SECONDS, length=length)
+    return run, (cpu_seconds(target[1]) - before) / run.requests
 
 
 def answers(url: str, path: str, tokens: Sequence[str]) -> list[httpx.Response]:
@@ -96,7 +115,9 @@ def _settled(url: str, request: str) -> tuple[int, list[tuple[str, str]], bytes,
 class Reads:
     """A measurement: what all SRs ask, of an API process with these settings."""
 
-    def __init__(self, measured: Callable[[Stack, str, Market, list[str]], Iterator[Line]], **settings: str) -> None:
+    def __init__(
+        self, measured: Callable[[Stack, tuple[str, int], Market, list[str]], Iterator[Line]], **settings: str
+    ) -> None:
         self._measured = measured
         self._settings = settings
 
@@ -107,33 +128,33 @@ class Reads:
     def measure(self, stack: Stack) -> list[Line]:
         """Measure over the market of BOOKS."""
         market = loaded(stack, srs=BOOKS)
-        with api(stack, **self._settings) as (url, _):
-            return list(self._measured(stack, url, market, market.tokens(stack, SRS)))
+        with api(stack, **self._settings) as served:
+            return list(self._measured(stack, served, market, market.tokens(stack, SRS)))
 
 
-def _page(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
-    both = compared(stack, url, [wrk.get(PAGE, token) for token in tokens])
+def _page(stack: Stack, served: tuple[str, int], _: Market, tokens: list[str]) -> Iterator[Line]:
+    both = compared(stack, served, [wrk.get(PAGE, token) for token in tokens])
     yield both.line("SR page of 20, warm", limited_by="the cache's look-ups, the request id, the list of headers")
     yield both.p99("SR page of 20, warm, p99", limited_by="sessions and limits of 1,000 SRs, looked after in between")
 
 
-def _not_modified(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
-    etags = [one.headers["etag"] for one in answers(url, PAGE, tokens)]
+def _not_modified(stack: Stack, served: tuple[str, int], _: Market, tokens: list[str]) -> Iterator[Line]:
+    etags = [one.headers["etag"] for one in answers(served[0], PAGE, tokens)]
     asked = [wrk.get(PAGE, token, If_None_Match=etag) for token, etag in zip(tokens, etags, strict=True)]
-    both = compared(stack, url, asked, status=304)
+    both = compared(stack, served, asked, status=304)
     yield both.line("SR page of 20, not modified", limited_by="as the page; its floor has no body to send")
 
 
-def _detail(stack: Stack, url: str, market: Market, tokens: list[str]) -> Iterator[Line]:
+def _detail(stack: Stack, served: tuple[str, int], market: Market, tokens: list[str]) -> Iterator[Line]:
     paths = [f"/api/v1/sr/retailers/{sr.retailer_id}" for sr in market.srs]
-    both = compared(stack, url, [wrk.get(path, token) for path, token in zip(paths, tokens, strict=False)])
+    both = compared(stack, served, [wrk.get(path, token) for path, token in zip(paths, tokens, strict=False)])
     yield both.line("SR's one retailer, warm", limited_by="as the page")
 
 
-def _sync(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
-    cursors = [one.json()["cursor"] for one in answers(url, "/api/v1/sr/sync?limit=500", tokens)]
+def _sync(stack: Stack, served: tuple[str, int], _: Market, tokens: list[str]) -> Iterator[Line]:
+    cursors = [one.json()["cursor"] for one in answers(served[0], "/api/v1/sr/sync?limit=500", tokens)]
     # The first delta after a full pass may move the cursor once more.
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=served[0], timeout=30) as client:
         moved = [
             client.get(f"/api/v1/sr/sync?cursor={cursor}", headers={"Authorization": f"Bearer {token}"}).json()[
                 "cursor"
@@ -141,27 +162,27 @@ def _sync(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line
             for cursor, token in zip(cursors, tokens, strict=True)
         ]
     asked = [wrk.get(f"/api/v1/sr/sync?cursor={at}", token) for at, token in zip(moved, tokens, strict=True)]
-    yield compared(stack, url, asked).line("SR's sync with nothing new, warm", limited_by="as the page")
+    yield compared(stack, served, asked).line("SR's sync with nothing new, warm", limited_by="as the page")
 
 
-def _search(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
+def _search(stack: Stack, served: tuple[str, int], _: Market, tokens: list[str]) -> Iterator[Line]:
     path = f"{PAGE}&route=Sat&q=%E0%A6%B8%E0%A7%8D%E0%A6%9F%E0%A7%8B%E0%A6%B0"
-    both = compared(stack, url, [wrk.get(path, token, If_None_Match='W/"@"') for token in tokens])
+    both = compared(stack, served, [wrk.get(path, token, If_None_Match='W/"@"') for token in tokens])
     yield both.line(
         "SR's filter and search, not seen before", limited_by="routing, one round trip to Redis, 70 documents"
     )
 
 
-def _cold(stack: Stack, url: str, _: Market, tokens: list[str]) -> Iterator[Line]:
-    both = compared(stack, url, [wrk.get(PAGE, token) for token in tokens])
+def _cold(stack: Stack, served: tuple[str, int], _: Market, tokens: list[str]) -> Iterator[Line]:
+    both = compared(stack, served, [wrk.get(PAGE, token) for token in tokens])
     yield both.line("SR page of 20, no response cache", limited_by="routing, one round trip to Redis for the book")
 
 
-def _wire(_: Stack, url: str, __: Market, tokens: list[str]) -> Iterator[Line]:
-    plain = wrk.exchanged(url, wrk.get(PAGE, tokens[0]))[2]
+def _wire(_: Stack, served: tuple[str, int], __: Market, tokens: list[str]) -> Iterator[Line]:
+    plain = wrk.exchanged(served[0], wrk.get(PAGE, tokens[0]))[2]
     for coding in ("zstd", "gzip"):
         asked = [wrk.get(PAGE, token, Accept_Encoding=coding) for token in tokens]
-        lengths = [float(len(wrk.exchanged(url, one)[2])) for one in asked[:PAIRS]]
+        lengths = [float(len(wrk.exchanged(served[0], one)[2])) for one in asked[:PAIRS]]
         yield Line(
             name=f"SR page of 20, bytes as {coding}",
             unit="bytes",
@@ -172,16 +193,19 @@ def _wire(_: Stack, url: str, __: Market, tokens: list[str]) -> Iterator[Line]:
         )
 
 
-def _writes(stack: Stack, url: str, market: Market, tokens: list[str]) -> Iterator[Line]:
+def _writes(stack: Stack, served: tuple[str, int], market: Market, tokens: list[str]) -> Iterator[Line]:
     gets = [wrk.get(PAGE, token) for token in tokens]
     paths = [f"/api/v1/sr/retailers/{sr.retailer_id}" for sr in market.srs]
     patches = [wrk.patch(path, token) for path, token in zip(paths, tokens, strict=False)]
     read_only = wrk.script(stack.home / "reads.lua", gets)
     for every, share in ((100, "hundredth"), (10, "tenth")):
-        wrk.warm(url, read_only)
+        wrk.warm(served[0], read_only)
         mixed = wrk.script(stack.home / f"writes-{every}.lua", gets, patches=patches, every=every)
-        with Watch(url, market.tokens(stack, SRS + 8)[-8:], paths[SRS : SRS + 8]) as watch:
-            runs = [[wrk.run(url, one, seconds=SECONDS).per_second for one in (mixed, read_only)] for _ in range(PAIRS)]
+        with Watch(served[0], market.tokens(stack, SRS + 8)[-8:], paths[SRS : SRS + 8]) as watch:
+            runs = [
+                [wrk.run(served[0], one, seconds=SECONDS).per_second for one in (mixed, read_only)]
+                for _ in range(PAIRS)
+            ]
         yield Line(
             name=f"SR page of 20, every {share} request the SR's own PATCH",
             unit="requests/s",
