@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.files import open_files
@@ -216,7 +216,14 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+COVERED = [("assign", 7, 0, "now"), ("assign", 7, 1, "lend")]
+
+
+@example(steps=[*COVERED, ("undo", 1), ("come_back", 0)])
+@example(
+    steps=[*COVERED, ("assign", 3, 2, "lend"), ("assign", 1, -1, "now"), ("undo", 3), ("come_back", 0), ("undo", 3)]
+)
+@settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEP, min_size=4, max_size=9))
 def test_the_holders_are_those_of_some_order_of_whole_jobs(database: Database, steps: list[tuple[Any, ...]]) -> None:
     asyncio.run(_play(database, steps))
