@@ -73,7 +73,11 @@ async def crowd(database: Database) -> AsyncIterator[Crowd]:
         )
         await owner.copy_records_to_table(
             "retailers",
-            records=[(tenant, row.id, row.uid, row.name, row.phone, place, row.active, [row.route]) for row in rows],
+            records=[
+                (tenant, row.id, row.uid, row.name, row.phone, place, row.active, [row.route])
+                # Not in the order of the list: what is met first in the table must not be what comes first.
+                for row in random.Random(8).sample(rows, len(rows))  # noqa: S311
+            ],
             columns=["tenant_id", "id", "uid", "name", "phone", "territory_id", "active", "routes"],
         )
         await owner.copy_records_to_table(
