@@ -6,7 +6,7 @@ from domain.shared.events import Event
 
 
 class RetailersImported(Event, frozen=True, kw_only=True, tag="retailers.retailers_imported.v1"):
-    """A chunk of a file has created or changed retailers; the before-images of job and chunk say which."""
+    """A chunk of a file has created or changed retailers; what job and chunk keep for undoing says which."""
 
     job_id: UUID
     chunk: int
