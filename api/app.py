@@ -55,7 +55,7 @@ from queries._views import BookReader
 def create_app(settings: Settings | None = None) -> ASGIApp:
     """The application behind its edge and cache, ready for an ASGI server; settings come from the environment."""
     settings = settings or load_settings(os.environ)
-    configure_logs(level=settings.log_level, json_lines=settings.is_production, together=True)
+    configure_logs(level=settings.log_level, json_lines=settings.is_production)
     return fronted(create_litestar(settings))
 
 
