@@ -101,7 +101,9 @@ def on_database_error(request: Request[Any, Any, Any], error: Exception) -> Resp
         return on_exception(request, error)
     log.warning("database_away", error=str(error)[:300])
     # A connection that breaks at COMMIT leaves it open whether the change was made.
-    message = "The database cannot be reached at the moment. Try again; a write with the same Idempotency-Key."
+    message = (
+        "The database cannot be reached or is too busy at the moment. Try again; a write with the same Idempotency-Key."
+    )
     return on_refusal(request, errors.Unavailable(message, retry_after=1))
 
 
@@ -114,10 +116,12 @@ def on_exception(request: Request[Any, Any, Any], error: Exception) -> Response[
 
 def _is_away(error: DBAPIError) -> bool:
     state: str = getattr(error.orig, "sqlstate", None) or ""
-    # 08: connection, 53: out of resources, 57: operator intervention (shutdown, statement_timeout)
+    # 08: connection, 53: out of resources, 55P03: waited too long for a lock, 57: operator intervention (shutdown,
+    # statement_timeout)
     return (
         error.connection_invalidated
         or isinstance(error, OperationalError | InterfaceError)
+        or state == "55P03"
         or state[:2] in {"08", "53", "57"}
     )
 
