@@ -32,6 +32,8 @@ MAX_FAILURES: Final = 5
 # Of one organisation: so many jobs may wait and run, and so many of them run at once.
 MAX_OPEN: Final = 500
 RUNNING_AT_ONCE: Final = 4
+# With actions on jobs among them a few more may wait and run: an action may be there to make room.
+MAX_OPEN_WITH_ACTIONS: Final = MAX_OPEN + 20
 # Of one job: so many chunks are with the workers at a time.
 CHUNKS_AT_ONCE: Final = 4
 
@@ -323,11 +325,11 @@ class TooManyJobs(TooManyRequests):
     title = "Too many jobs"
 
 
-def room_for_jobs(open_jobs: int) -> None:
+def room_for_jobs(open_jobs: int, *, at_most: int = MAX_OPEN) -> None:
     """Raises TooManyJobs when no other job can be taken."""
-    if open_jobs >= MAX_OPEN:
+    if open_jobs >= at_most:
         message = (
-            f"{MAX_OPEN} jobs of this organisation wait or run already. Cancel some, or wait until some have ended."
+            f"{at_most} jobs of this organisation wait or run already. Cancel some, or wait until some have ended."
         )
         raise TooManyJobs(message, retry_after=60)
 

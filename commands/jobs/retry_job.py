@@ -17,7 +17,7 @@ class RetryJob(Command, frozen=True, kw_only=True):
 
 
 async def retry_job(command: RetryJob, tx: Tx) -> UUID:
-    """The job, queued again. Raises NotFound, JobNotRetryable, RetryExpired."""
+    """The job, queued again. Raises NotFound, JobNotRetryable, RetryExpired, TooManyJobs."""
     job = await job_store.lock(tx, command.job_id)
     if job.state not in {"failed", "cancelled"}:
         message = f"Only failed and cancelled jobs can be retried; this one is {job.state}."
@@ -26,6 +26,7 @@ async def retry_job(command: RetryJob, tx: Tx) -> UUID:
         message = f"Job {job.undone_by} is taking this job back. Submit a new one instead."
         raise JobNotRetryable(message, undone_by=str(job.undone_by))
     await _check_kept(tx, job)
+    await job_store.check_room(tx)
     await chunk_store.requeue(tx, job.id)
     await job_store.update(
         tx,

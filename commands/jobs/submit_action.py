@@ -11,7 +11,7 @@ from adapters.postgres.stores import jobs as job_store
 from adapters.postgres.transaction import Tx
 from commands._run import Command
 from domain.job_actions import ActionRequest, ExpectJobs, check_holds, seen
-from domain.jobs import JobSubmitted, NewJob
+from domain.jobs import MAX_OPEN_WITH_ACTIONS, JobSubmitted, NewJob
 
 
 class SubmitAction(Command, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ async def submit_action(command: SubmitAction, tx: Tx, *, find: Find) -> UUID:
     request = command.request
     now = seen(request.action, await find(tx.conn, tx.tenant_id, request))
     check_holds(command.expect, now)
-    await job_store.check_room(tx)
+    await job_store.check_room(tx, at_most=MAX_OPEN_WITH_ACTIONS)
     new = NewJob(
         kind="action",
         subject="jobs",

@@ -34,10 +34,11 @@ async def insert_job(tx: Tx, job: NewJob, *, job_id: UUID | None = None, submitt
     return to_job(row.mappings().one())
 
 
-async def check_room(tx: Tx) -> None:
+async def check_room(tx: Tx, *, at_most: int = MAX_OPEN) -> None:
     """Raises TooManyJobs when the organisation may queue no more."""
-    query = sa.select(jobs.c.id).where(jobs.c.tenant_id == tx.tenant_id, jobs.c.state.in_(OPEN)).limit(MAX_OPEN)
-    room_for_jobs((await tx.conn.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one())
+    query = sa.select(jobs.c.id).where(jobs.c.tenant_id == tx.tenant_id, jobs.c.state.in_(OPEN)).limit(at_most)
+    open_jobs = (await tx.conn.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one()
+    room_for_jobs(open_jobs, at_most=at_most)
 
 
 async def get(tx: Tx, job_id: UUID) -> JobRow:

@@ -65,9 +65,11 @@ async def take(tx: Tx, job: JobRow) -> JobRow | None:
     """The job that goes before `job`; None when it is its turn.
 
     For a bulk writer that is another one that runs or has waited longer; for any job the one before it, when as many
-    run as may. One that waits for a day keeps nobody waiting. Nobody else of the organisation decides this until the
-    transaction ends.
+    run as may. One that waits for a day keeps nobody waiting, and an action on jobs waits for none: it may be there to
+    cancel them. Nobody else of the organisation decides this until the transaction ends.
     """
+    if job.kind == "action":
+        return None
     lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"bulk-writer:{tx.tenant_id}", 0))
     await tx.conn.execute(sa.select(lock))
     before = sa.or_(jobs.c.state == "running", sa.and_(jobs.c.state == "queued", jobs.c.id < job.id))

@@ -5,12 +5,15 @@ import io
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from adapters.postgres.transaction import transaction
 from commands.exports.submit_export import SubmitExport, submit_export
+from commands.jobs.retry_job import RetryJob, retry_job
 from commands.jobs.submit_action import SubmitAction, submit_action
 from domain.exports import ExportRequest
 from domain.job_actions import Action, ActionRequest, seen
-from domain.jobs import JobFilter
+from domain.jobs import MAX_OPEN, MAX_OPEN_WITH_ACTIONS, JobFilter, TooManyJobs
 from domain.retention import WORK_FILES
 from queries._jobs_to_act_on import jobs_to_act_on
 from tests.builders.bulk_work import BulkWork
@@ -59,3 +62,33 @@ async def test_what_cannot_be_acted_on_any_more_is_reported_and_left_alone(jobs:
     assert (ended.state, ended.updated, ended.rejected, ended.faults) == ("succeeded", 1, 1, {"retry_expired": 1})
     assert await report(jobs, action) == {str(first): ("refused", "retry_expired"), str(second): ("retried", "")}
     assert ((await jobs.job(first)).state, (await jobs.job(second)).state) == ("cancelled", "queued")
+
+
+async def fill(jobs: BulkWork, place: Place, count: int) -> None:
+    await place.owner.execute(
+        "INSERT INTO jobs (tenant_id, id, kind, subject, mode, state, phase, unit, submitted_at) SELECT tenant_id,"
+        " uuidv7(), kind, subject, mode, 'queued', 'waiting', unit, submitted_at FROM jobs, generate_series(1, $2::int)"
+        " WHERE id = $1",
+        await export(jobs),
+        count - 1,
+    )
+
+
+async def test_a_full_queue_takes_and_begins_an_action_that_empties_it_but_no_retry(
+    jobs: BulkWork, place: Place
+) -> None:
+    failed = await export(jobs)
+    await jobs.run(await submit(jobs, "cancel", kind="export"))
+    await fill(jobs, place, MAX_OPEN)
+    with pytest.raises(TooManyJobs):
+        async with transaction(jobs.engine, jobs.admin) as tx:
+            await retry_job(RetryJob(job_id=failed), tx)
+    action = await submit(jobs, "cancel", state="queued")
+    assert (await jobs.advance(action)).to_send
+    assert ((await jobs.job(action)).state, (await jobs.job(action)).total) == ("running", MAX_OPEN)
+
+
+async def test_actions_cannot_be_queued_without_end_either(jobs: BulkWork, place: Place) -> None:
+    await fill(jobs, place, MAX_OPEN_WITH_ACTIONS)
+    with pytest.raises(TooManyJobs):
+        await submit(jobs, "cancel")
