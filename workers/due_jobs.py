@@ -1,5 +1,7 @@
 """Starts what was planned for a day once that day has begun where the organisation is."""
 
+from zoneinfo import ZoneInfoNotFoundError
+
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -7,7 +9,7 @@ from adapters.postgres.stores import jobs as job_store
 from adapters.postgres.stores import planned_jobs
 from adapters.postgres.transaction import transaction
 from domain.shared.actor import RELAY
-from domain.shared.days import today
+from domain.shared.days import latest_day, today
 from domain.shared.errors import Refusal
 from workers.jobs.advance import advance
 from workers.machinery import Machinery
@@ -23,10 +25,10 @@ async def start_due_jobs(machinery: Machinery) -> None:
     async with transaction(machinery.engine, RELAY) as tx:
         if not await job_store.may_do(tx, "due jobs"):
             return
-        planned = await planned_jobs.all_planned(tx)
-        due = [one for one in planned if today(tx.now, one.zone) >= one.starts_on]
-    for one in due:
+        planned = await planned_jobs.planned_until(tx, latest_day(tx.now))
+    for one in planned:
         try:
-            await advance(machinery, one.tenant_id, one.id)
-        except (SQLAlchemyError, Refusal) as error:
+            if today(tx.now, one.zone) >= one.starts_on:
+                await advance(machinery, one.tenant_id, one.id)
+        except (SQLAlchemyError, Refusal, ZoneInfoNotFoundError) as error:
             log.warning("job_not_started", job_id=str(one.id), error=str(error)[:200])

@@ -7,11 +7,18 @@ from zoneinfo import ZoneInfo
 # The days beside them begin in UTC before or after all instants that there are.
 _FIRST: Final = date(1, 1, 2)
 _LAST: Final = date(9999, 12, 30)
+# Of Kiritimati, and of Samoa in the summers until 2021.
+_FURTHEST_AHEAD: Final = timedelta(hours=14)
 
 
 def today(now: datetime, zone: str) -> date:
     """The day that it is at `now` in the IANA `zone`."""
     return now.astimezone(ZoneInfo(zone)).date()
+
+
+def latest_day(now: datetime) -> date:
+    """No organisation is on a later day at `now`: the clocks of no zone are further ahead of UTC."""
+    return (now.astimezone(UTC) + _FURTHEST_AHEAD).date()
 
 
 def begins_at(day: date, zone: str) -> datetime:

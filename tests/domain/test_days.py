@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.shared.days import begins_at, ends_at, today
+from domain.shared.days import begins_at, ends_at, latest_day, today
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,11 @@ def test_no_day_has_come_before_it_begins_and_each_has_when_it_does(day: date, z
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
 def test_the_ends_of_the_calendar_have_instants(zone: str) -> None:
     assert begins_at(date.min, zone) <= ends_at(date.min, zone) < begins_at(date.max, zone) <= ends_at(date.max, zone)
+
+
+@given(
+    now=st.floats(631_152_000, 2_145_830_400).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+    zone=st.sampled_from(sorted(zone for zone in available_timezones() if "/" in zone)),
+)
+def test_no_zone_is_on_a_later_day_than_the_latest(now: datetime, zone: str) -> None:
+    assert latest_day(now) - timedelta(days=2) <= today(now, zone) <= latest_day(now)

@@ -34,7 +34,9 @@ async def load_return(work: Work) -> None:
     lent_by = _lent_by(work)
     async with work.fenced() as tx:
         await assignments_bulk.stage_loans(tx, lent_by, _page(work.chunk.params))
-        await move_staged(work, tx, _SENTENCES, then=functools.partial(loans.gave_back, job_id=lent_by))
+        # A return that is taken up again finds no loans that an undo has ended meanwhile.
+        gave_back = functools.partial(loans.gave_back, job_id=lent_by)
+        await move_staged(work, tx, _SENTENCES, then=gave_back, replanned=True)
 
 
 def _lent_by(work: Work) -> UUID:

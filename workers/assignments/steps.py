@@ -90,8 +90,12 @@ async def move_staged(
     *,
     code: str | None = None,
     then: Callable[[Tx], Awaitable[None]] | None = None,
+    replanned: bool = False,
 ) -> None:
-    """Make the staged moves, then `then`, and complete the chunk; `code` stands for every reason not to move."""
+    """Make the staged moves, then `then`, and complete the chunk; `code` stands for every reason not to move.
+
+    `replanned`: there may be other moves than when the chunk was planned.
+    """
     exceptions = await assignments_bulk.take_out_exceptions(tx)
     moved = await assignments_bulk.move(tx, job_id=work.job.id, chunk=work.chunk.number)
     if moved.created or moved.updated:
@@ -108,7 +112,7 @@ async def move_staged(
         rejected=len(exceptions),
         faults=faults,
     )
-    await work.complete(tx, counts)
+    await work.complete(tx, counts, replanned=replanned)
 
 
 def _lending(work: Work) -> Callable[[Tx], Awaitable[None]] | None:

@@ -21,12 +21,12 @@ class PlannedJob(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
 
 
-async def all_planned(tx: Tx) -> list[PlannedJob]:
-    """Those of all organisations; of one day returns come first, then the oldest."""
+async def planned_until(tx: Tx, day: date) -> list[PlannedJob]:
+    """Those of all organisations for `day` or before; of one day returns come first, then the oldest."""
     query = (
         sa.select(jobs.c.tenant_id, jobs.c.id, jobs.c.starts_on, organisations.c.time_zone)
         .join(organisations, organisations.c.tenant_id == jobs.c.tenant_id)
-        .where(jobs.c.phase == "planned")
+        .where(jobs.c.phase == "planned", jobs.c.starts_on <= day)
         .order_by(jobs.c.starts_on, jobs.c.return_of.is_(None), jobs.c.id)
     )
     rows = await tx.conn.execute(query)

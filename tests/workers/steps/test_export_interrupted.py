@@ -14,6 +14,7 @@ from commands.exports.submit_export import SubmitExport, submit_export
 from domain.exports import ExportRequest
 from domain.shared.actor import worker_actor
 from tests.builders.bulk_work import BulkWork
+from tests.workers.jobs.conftest import eventually
 from tests.workers.steps.conftest import Place
 from workers.exports import steps
 from workers.job_files import results_folder
@@ -85,7 +86,12 @@ async def test_a_cancelled_export_stops_at_once_and_leaves_nothing(
     assert await stored(jobs, begun) == []
     assert (await jobs.job(begun.job.id)).result_key is None
     busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'"
-    assert await place.rows(f"{busy} AND state = 'active'") == [(0,)]
+
+    async def ended() -> bool:
+        return await place.rows(f"{busy} AND state = 'active'") == [(0,)]
+
+    # The server hears of a closed connection when it writes to it.
+    await eventually(ended)
     await replace(jobs, place, begun)
     await ends_right(jobs, begun.job.id)
 

@@ -235,6 +235,27 @@ async def test_undoing_a_loan_calls_its_return_off(jobs: BulkWork, place: Place)
     assert (await return_of(jobs, place, loan.id)).state == "cancelled"
 
 
+async def test_a_return_that_stopped_and_whose_loan_was_undone_can_be_taken_up_again(
+    jobs: BulkWork, place: Place
+) -> None:
+    await stock(jobs, 2)
+    owner, cover, _ = place.srs
+    await place.give("U00", owner)
+    loan = await jobs.run(await submit(jobs, [cover], back_after=IN_A_WEEK))
+    back = await return_of(jobs, place, loan.id)
+    await day_comes(place, back.id)
+    assert len(await jobs.run_to_load(back.id)) == 1
+    async with transaction(jobs.engine, jobs.admin) as tx:
+        await cancel_job(CancelJob(job_id=back.id), tx)
+    assert (await jobs.run(back.id)).state == "cancelled"
+    await jobs.run_undo(loan.id)
+    async with transaction(jobs.engine, jobs.admin) as tx:
+        await retry_job(RetryJob(job_id=back.id), tx)
+    job = await jobs.run(back.id)
+    assert (job.state, job.rows, job.not_loaded) == ("succeeded", 0, 0)
+    assert await place.holders() == {"U00": owner}
+
+
 async def test_undoing_the_cover_of_a_cover_leaves_the_first_loan_in_force(jobs: BulkWork, place: Place) -> None:
     await stock(jobs, 1)
     owner, cover, second = place.srs
