@@ -8,7 +8,7 @@ limits, request ids and metrics are looked after here as they are behind it.
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from litestar.datastructures import State
 from litestar.enums import ScopeType
@@ -23,6 +23,9 @@ from domain.books import needed
 from domain.shared.errors import Malformed, Refusal
 
 Headers: TypeAlias = dict[bytes, bytes]
+
+# The start and one body.
+_WHOLE_MESSAGES: Final = 2
 
 
 class ResponseCache:
@@ -82,7 +85,9 @@ class ResponseCache:
 
         async def send_and_note(message: Message) -> None:
             await send(message)
-            sent.append(message)
+            # Of a stream, no more than shows that it is one.
+            if len(sent) <= _WHOLE_MESSAGES:
+                sent.append(message)
 
         await self._app(scope, receive, send_and_note)
         made_from: MadeFrom | None = scope["state"].get(MADE_FROM)
