@@ -28,7 +28,8 @@ class BookBatches:
         future = waiting.get(sr_id)
         if future is None:
             future = waiting[sr_id] = asyncio.get_running_loop().create_future()
-        if len(self._working) < _STATEMENTS_AT_ONCE:
+        # One that has ended looks for nobody any more, though it leaves the set a moment later.
+        if sum(not one.done() for one in self._working) < _STATEMENTS_AT_ONCE:
             task = asyncio.create_task(self._work())
             self._working.add(task)
             task.add_done_callback(self._working.discard)
