@@ -20,6 +20,11 @@ def searched(q: str | None, parameter: str) -> str | None:
     return text
 
 
+def on_route(route: str | None) -> str | None:
+    """The route to look for, trimmed and otherwise as it was sent, since routes are stored so. Raises Malformed."""
+    return None if searched(route, "route") is None or route is None else route.strip()
+
+
 def mentions(q: str | None, *columns: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[bool], ...]:
     """The condition that one of the columns contains `q` in whatever case; none without `q`."""
     text = searched(q, "q")

@@ -26,7 +26,7 @@ from domain.assignments import (
     digest,
 )
 from domain.shared.errors import Fault
-from queries._matching import searched
+from queries._matching import on_route, searched
 
 _SHOWN: Final = 20
 _NOBODY: Final = UUID(int=0)
@@ -139,7 +139,7 @@ async def _conditions(conn: AsyncConnection, tenant_id: UUID, select: Selection)
     if select.filter is None:
         return live
     wanted = msgspec.structs.replace(
-        select.filter, q=searched(select.filter.q, "q"), route=searched(select.filter.route, "route")
+        select.filter, q=searched(select.filter.q, "q"), route=on_route(select.filter.route)
     )
     return await all_of(conn, tenant_id, wanted)
 

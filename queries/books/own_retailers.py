@@ -85,13 +85,14 @@ def _passes(retailer: OwnRetailer, wanted: OwnFilter, q: str | None, route: str 
         and (wanted.area_id is None or retailer.area.id == wanted.area_id)
         and (wanted.territory_id is None or retailer.territory.id == wanted.territory_id)
         and (wanted.distributor_id is None or distributor_id == wanted.distributor_id)
-        and (route is None or route in retailer.routes)
+        and (route is None or route in map(_composed, retailer.routes))
         and (q is None or _mentions(retailer, q))
     )
 
 
 def _mentions(retailer: OwnRetailer, q: str) -> bool:
-    digits = "".join(character for character in q if character not in " -()")
+    # In any script's digits, and as people write them.
+    digits = "".join(str(unicodedata.decimal(one, one)) for one in q if one not in " -().")
     return (
         _folded(q) in _folded(retailer.name)
         or (digits.lstrip("+").isdigit() and retailer.phone.endswith(digits))
@@ -101,7 +102,11 @@ def _mentions(retailer: OwnRetailer, q: str) -> bool:
 
 def _folded(text: str) -> str:
     # Composed again afterwards: folding may take characters apart.
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return _composed(_composed(text).casefold())
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def _write_cursor(last: Listed) -> str:

@@ -9,7 +9,7 @@ from adapters.postgres.retailer_details import read_details
 from adapters.postgres.retailer_selection import count_up_to, found_keys, is_searched, next_keys
 from domain.retailers import RetailerDetails, RetailerFilter
 from domain.shared.errors import NotFound
-from queries._matching import searched
+from queries._matching import on_route, searched
 from queries._read import Page, PageRequest, Position, Read, parse_cursor, write_cursor
 
 _LIST: Final = "retailers"
@@ -22,7 +22,7 @@ async def retailer_list(read: Read, page: PageRequest, wanted: RetailerFilter) -
 
     Unknown ids in the filter find nothing. Raises Malformed for a bad cursor and for a text that cannot occur.
     """
-    wanted = msgspec.structs.replace(wanted, q=searched(wanted.q, "q"), route=searched(wanted.route, "route"))
+    wanted = msgspec.structs.replace(wanted, q=searched(wanted.q, "q"), route=on_route(wanted.route))
     position = None if page.cursor is None else parse_cursor(page.cursor, _LIST)
     after = None if position is None else (position.value, position.id)
     tenant_id = read.actor.tenant

@@ -58,7 +58,8 @@ async def test_filters_hold_together(admin: httpx.AsyncClient, owner: asyncpg.Co
     second = await area(admin, first["region_id"])
     one, two, three = await territory(admin, first["id"]), await territory(admin, second["id"]), await territory(admin)
     supplier = await distributor(admin)
-    route, word = fresh("route"), fresh("w")
+    # A letter that Unicode's composed form takes apart; routes are stored as they were sent.
+    route, word = fresh("ময়মনসিংহ".replace("\u09af\u09bc", "\u09df")), fresh("w")
     a = await retailer(admin, one["id"], name="a", uid=f"{word}a", distributor_id=supplier["id"], routes=[route, "x"])
     await retailer(admin, one["id"], name="b", uid=f"{word}b", active=False)
     c = await retailer(admin, two["id"], name="c", uid=f"{word}c", routes=[route])

@@ -67,6 +67,7 @@ async def test_an_item_has_all_fields(market: Market, market_sr: httpx.AsyncClie
         ("Café", {"Café One"}),
         ("0000004", {"STRASSE Mart"}),
         ("+880 1700-000005", {"Café One"}),
+        ("১৭০০.০০০০০৫", {"Café One"}),
         ("r-2", {"Karim Store"}),
         ("nothing like it", set()),
     ],
@@ -83,8 +84,12 @@ async def test_search_in_any_script_by_end_of_phone_and_uid(
 
 
 async def test_filters_hold_together(market: Market, market_sr: httpx.AsyncClient, render: Render) -> None:
-    await market.add_retailers([f"Shop {number}" for number in range(12)], sr_id=market.sr_id)
+    ids = await market.add_retailers([f"Shop {number}" for number in range(12)], sr_id=market.sr_id)
+    # Stored as it was sent: in a form that a search is not made in.
+    as_sent = "\u09df"
+    await market.owner.execute("UPDATE retailers SET routes = ARRAY[$2] WHERE id = $1", ids[0], as_sent)
     await render()
+    assert (await market_sr.get(URL, params={"route": as_sent})).json()["count"] == 1
     everything = (await market_sr.get(URL, params={"limit": 100})).json()["items"]
     territory = str(market.territories[1])
 
