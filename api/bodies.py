@@ -21,6 +21,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 MAX_BODY_BYTES = 1024 * 1024
 _UNKNOWN_SHOWN = 20
 _FAULTS_SHOWN = 3
+# Faults are answered, and some are kept: a name may be as long as the body.
+_NAME_SHOWN = 80
 # What msgspec calls the types, in words for whoever wrote the body.
 _IN_WORDS = {
     "`int`": "a whole number",
@@ -125,7 +127,11 @@ def _faults(kind: type[msgspec.Struct], value: dict[str, Any]) -> Iterator[Fault
     fields = _fields(kind)
     for name in [name for name in value if name not in fields][:_UNKNOWN_SHOWN]:
         known = ", ".join(fields)
-        yield Fault(f"/{_escape(name)}", "unknown_field", f"There is no field {name[:80]!r} here; there are {known}.")
+        yield Fault(
+            f"/{_escape(name[:_NAME_SHOWN])}",
+            "unknown_field",
+            f"There is no field {name[:_NAME_SHOWN]!r} here; there are {known}.",
+        )
     for name, field in fields.items():
         if name not in value:
             if field.required:

@@ -40,6 +40,12 @@ async def test_every_fault_is_named_at_once(admin: httpx.AsyncClient) -> None:
     assert faults == {"/colour": "unknown_field", "/code": "invalid_value", "/name": "required"}
 
 
+async def test_a_fault_is_never_as_long_as_what_was_sent(admin: httpx.AsyncClient) -> None:
+    answer = await admin.post(URL, json={"code": "A", "name": "x", "~" * 100_000: 1})
+    assert answer.status_code == 422
+    assert len(answer.content) < 2000
+
+
 @pytest.mark.parametrize("value", [5, 5.0, True, None, [], {}, ["A"]])
 async def test_nothing_is_coerced(admin: httpx.AsyncClient, value: Any) -> None:
     answer = await admin.post(URL, json={"code": value, "name": "x"})
