@@ -15,7 +15,11 @@ from adapters.postgres.transaction import Tx
 
 # Whatever the planner believes of tables that have just been filled: a nested loop over 400 territories made an export
 # of all retailers five times slower than the hash joins that fit every list as a whole; sorting in memory helps too.
-_FOR_MANY_ROWS = sa.text("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)")
+# A list that its reader takes slowly is one long statement: the reader ends it when it is no longer wanted.
+_FOR_MANY_ROWS = sa.text(
+    "SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true),"
+    " set_config('statement_timeout', '0', true)"
+)
 
 
 async def copy_csv(tx: Tx, table: str, columns: Sequence[str], source: IO[bytes] | AsyncIterable[bytes] | bytes) -> int:
