@@ -14,7 +14,7 @@ from api.routes.imports import SubmittedJob
 from commands.exports.submit_export import SubmitExport, submit_export
 from domain.exports import ExportRequest, Format, ListFilter, ListName
 from domain.shared.actor import Role
-from queries._matching import searched
+from queries._matching import on_route, searched
 from queries.jobs.job_status import job_status
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -60,7 +60,7 @@ class Exports(Controller):
         """
         wanted = ListFilter(**msgspec.structs.asdict(data.filter))
         searched(wanted.q, "q")
-        searched(wanted.route, "route")
+        on_route(wanted.route)
         request = ExportRequest(list_name=data.list_name, filter=wanted, format=data.format)
         job_id = await caller.run(submit_export, SubmitExport(request=request), into=UUID)
         job = await job_status(caller.read, caller.services.job_progress, job_id)

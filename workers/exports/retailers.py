@@ -16,7 +16,7 @@ from adapters.postgres.tables.retailers import retailers
 from adapters.postgres.tables.territories import territories
 from domain.exports import ListFilter
 from domain.retailers import ROUTE_SEPARATOR
-from queries._matching import searched
+from queries._matching import on_route, searched
 from workers.exports.joins import belongs_to
 from workers.exports.kinds import Column, Kind
 
@@ -24,7 +24,7 @@ from workers.exports.kinds import Column, Kind
 async def of_filter(conn: AsyncConnection, tenant_id: UUID, wanted: ListFilter) -> Sequence[sa.ColumnElement[bool]]:
     """What the filters of the list of retailers mean."""
     found = wanted.of_retailers()
-    found = msgspec.structs.replace(found, q=searched(found.q, "q"), route=searched(found.route, "route"))
+    found = msgspec.structs.replace(found, q=searched(found.q, "q"), route=on_route(found.route))
     return await all_of(conn, tenant_id, found)
 
 

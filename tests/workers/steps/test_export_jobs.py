@@ -131,6 +131,7 @@ async def test_no_cell_is_run_by_a_spreadsheet(jobs: BulkWork, place: Place) -> 
         ({"q": "o'brien"}, {"B"}),
         ({"q": "\\"}, {"C"}),
         ({"route": "Mon"}, {"A", "B"}),
+        ({"route": " Cafe\u0301"}, {"B"}),
         ({"assigned": True}, {"A"}),
         ({"assigned": False, "active": True}, {"B"}),
         ({"active": False}, {"C"}),
@@ -142,7 +143,7 @@ async def test_the_file_has_what_the_filter_leaves(
 ) -> None:
     for uid, name, routes, active in (
         ("A", "100 % Store", ["Mon"], True),
-        ("B", "O'Brien's", ["Mon", "Tue"], True),
+        ("B", "O'Brien's", ["Mon", "Cafe\u0301"], True),
         ("C", "Back\\slash", [], False),
     ):
         await place.add(
