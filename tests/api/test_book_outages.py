@@ -222,9 +222,8 @@ async def test_a_promotion_makes_every_phone_start_over_and_shows_nobody_an_empt
         await asyncio.to_thread(promote, promotable)
 
         async def is_written() -> bool:
-            change = {"headers": reader.headers, "json": {"points": 2}}
-            first = before["changed"][0]["id"]
-            return (await client.patch(f"{URL}/{first}", **change)).status_code == 200
+            first = f"{URL}/{before['changed'][0]['id']}"
+            return (await client.patch(first, headers=reader.headers, json={"points": 2})).status_code == 200
 
         # Whoever reads or writes at the new primary learns of it.
         await until(is_written)
