@@ -73,7 +73,7 @@ def database(request: pytest.FixtureRequest, servers: EmbeddedServers, migrated_
         owner_url=in_database(servers.database_url, name),
         app_url=in_database(servers.database_app_url, name),
     )
-    asyncio.run(_execute(servers.database_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+    asyncio.run(_drop(servers.database_url, name))
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +93,18 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def _drop(url: str, name: str) -> None:
+    """Waits for autovacuum to leave it, which the owner of a database may not end."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+            except asyncpg.InsufficientPrivilegeError:
+                await asyncio.sleep(0.2)
+            else:
+                return
 
 
 def _remove(home: Path) -> None:

@@ -8,26 +8,21 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import httpx
 import msgspec
 import pytest
 import zstandard
-from litestar.datastructures import State
-from litestar.types import Message, Receive, Scope, Send
+from litestar.types import Receive, Scope, Send
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from adapters.environment import Limit
 from adapters.redis.book_messages import TRUSTED_SECONDS, BookMessages
 from adapters.redis.client import open_redis
-from adapters.redis.stamped import StampedPool
 from adapters.settings import Settings
 from api import metrics, response_cache
 from api.response_cache import ResponseCache
-from api.stored_answers import StoredAnswers
 from tests.api.conftest import PASSWORD, Login, serving
 from tests.builders.books import Market, open_market, rendering
 from tests.builders.relay import redis_relay_to
@@ -338,52 +333,12 @@ async def test_hits_misses_and_bypasses_are_counted(client: Http, phone: Phone) 
     await until(are_gauged)
 
 
-def test_what_is_added_up_reaches_every_metric() -> None:
-    labels = {"method": "GET", "route": "/added-up"}
-    tally = metrics.tally("GET", "/added-up", 200)
-    hits = counted("hit")
-    for seconds in (0.0001, 0.0002, 0.02):
-        tally.add(seconds)
-    assert counted("hit") == hits + 3
-    assert REGISTRY.get_sample_value("haat_http_requests_total", {**labels, "status": "200"}) == 3
-    for at_most, count in (("0.001", 2), ("0.025", 3), ("+Inf", 3)):
-        found = REGISTRY.get_sample_value("haat_http_request_seconds_bucket", {**labels, "le": at_most})
-        assert found == count
-    assert REGISTRY.get_sample_value("haat_http_request_seconds_sum", labels) == pytest.approx(0.0203)
-
-
-async def test_of_a_stream_nothing_is_collected() -> None:
-    """It may be a download of gigabytes, or a job that is watched for an hour."""
-
-    class Piece(bytes):
-        left = 0
-
-        def __del__(self) -> None:
-            Piece.left -= 1
-
-    async def stream(scope: Scope, _: Receive, send: Send) -> None:
-        scope["state"] = {}
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for _number in range(50):
-            Piece.left += 1
-            await send({"type": "http.response.body", "body": Piece(), "more_body": True})
-        assert Piece.left <= 2
-
-    state = State({"services": SimpleNamespace(answers=StoredAnswers(StampedPool("redis://none"), limit=1024**2))})
-    scope = {"type": "http", "method": "GET", "headers": [], "raw_path": b"/", "query_string": b""}
-    await ResponseCache(stream, state)(cast("Any", scope), cast("Any", None), _drop)
-
-
 async def test_with_the_cache_off_every_answer_is_made(settings: Settings, phone: Phone) -> None:
     async with serving(msgspec.structs.replace(settings, response_cache_bytes=0)) as client:
         before = counted("hit"), counted("miss", "unknown")
         for _ in range(5):
             assert len((await phone.get(client)).json()["items"]) == 20
         assert (counted("hit"), counted("miss", "unknown")) == before
-
-
-async def _drop(_: Message) -> None:
-    pass
 
 
 async def _shows(phone: Phone, process: Http, points: int) -> bool:
