@@ -54,6 +54,8 @@ class Ledger:
         async def ask() -> list[asyncpg.Record]:
             connection = await asyncpg.connect(self._url)
             try:
+                # The planner may not have heard of the organisation yet, and a nested loop would take minutes.
+                await connection.execute("SET enable_nestloop = off")
                 return list(await connection.fetch(query, *arguments))
             finally:
                 await connection.close()
