@@ -11,6 +11,7 @@ from cli.http_client import HaatError
 from cli.import_file import exit_code, reaching, report, watched
 from cli.job_answers import Submitted
 from cli.job_display import size
+from cli.places import in_folder
 from cli.sign_in import Login, Organisation, PasswordStdin, Url, plain_errors, signed_in
 from domain.exports import FILTERS
 
@@ -35,7 +36,10 @@ def export_list(
     login: Login,
     url: Url,
     out: Annotated[
-        Path | None, typer.Option("--out", dir_okay=False, help="Save it here: .csv or .xlsx (implies --watch).")
+        Path | None,
+        typer.Option(
+            "--out", dir_okay=False, callback=in_folder, help="Save it here: .csv or .xlsx (implies --watch)."
+        ),
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option("--filter", metavar="NAME=VALUE", help="As the list takes it; may be repeated.")

@@ -12,6 +12,7 @@ from cli.http_client import Client
 from cli.job_answers import Job
 from cli.job_display import counted, display, doing, duration, follow, size
 from cli.job_table import print_faults
+from cli.places import in_folder
 from cli.sign_in import (
     FAILED,
     INTERRUPTED,
@@ -45,7 +46,8 @@ def import_file(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and change nothing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Wait for the end and show the progress.")] = False,
     rejects: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Save the rejected rows here (implies --watch).")
+        Path | None,
+        typer.Option(dir_okay=False, callback=in_folder, help="Save the rejected rows here (implies --watch)."),
     ] = None,
     organisation: Organisation = None,
     password_stdin: PasswordStdin = False,

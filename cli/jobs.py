@@ -23,6 +23,7 @@ from cli.job_answers import Job, JobList, Submitted
 from cli.job_display import details, job_name, step
 from cli.job_table import print_jobs, print_table, when
 from cli.operator_view import ChunkTally, OperatorJob
+from cli.places import in_folder
 from cli.sign_in import Organisation, PasswordStdin, Url, fail, plain_errors, signed_in
 from domain.jobs import JobFilter
 
@@ -95,10 +96,11 @@ def show_job(
     organisation: Organisation = None,
     watch: Annotated[bool, typer.Option("--watch", help="Wait for the end and show the progress (over HTTP).")] = False,
     rejects: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Save the rejected rows here (over HTTP).")
+        Path | None, typer.Option(dir_okay=False, callback=in_folder, help="Save the rejected rows here (over HTTP).")
     ] = None,
     result: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Save the file that it has made here (over HTTP).")
+        Path | None,
+        typer.Option(dir_okay=False, callback=in_folder, help="Save the file that it has made here (over HTTP)."),
     ] = None,
     password_stdin: PasswordStdin = False,
 ) -> None:

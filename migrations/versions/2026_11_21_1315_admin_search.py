@@ -135,7 +135,9 @@ BEGIN
         look_up := CASE
             WHEN narrow OR wordless AND wanted IS NULL THEN format(sorted, retailers || alike)
             -- Of signs the name has nothing to fold: the index of names has all that is asked.
-            WHEN wordless THEN retailers || '(r.name LIKE $4 OR r.uid ^@ $6)' || filters || ordered
+            -- Digits of other scripts may be no words either, and yet end a phone number.
+            WHEN wordless THEN retailers || CASE WHEN phone_end IS NULL THEN '(r.name LIKE $4 OR r.uid ^@ $6)'
+                ELSE '(r.name LIKE $4 OR r.uid ^@ $6 OR r.phone_tail ^@ $5)' END || filters || ordered
             ELSE format(sorted, retailers || '(r.name_pairs LIKE ANY ($15) OR ' || by_number || ')' || filters) END;
         RETURN QUERY EXECUTE look_up
             USING tenant, from_name, from_id, CASE WHEN wordless AND NOT narrow AND wanted IS NOT NULL

@@ -125,6 +125,21 @@ def test_watching_needs_a_login(haat: Haat, database: Database, acme: Founded) -
     assert "--login" in haat("jobs", "show", _job(database, acme), "--watch").stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "retailers", "--out"),
+        ("import", __file__, "--rejects"),
+        ("jobs", "show", str(uuid.uuid4()), "--rejects"),
+        ("jobs", "show", str(uuid.uuid4()), "--result"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_told_before_anything_is_done(haat: Haat, words: tuple[str, ...]) -> None:
+    done = haat(*words, "/nowhere/at/all.csv", "--login", "a@b.test", env={"HAAT_URL": "http://127.0.0.1:9"})
+    assert done.exit_code == 2
+    assert "there is no folder /nowhere/at" in " ".join(done.stderr.replace("│", " ").split())
+
+
 @pytest.mark.parametrize("words", [("jobs", "list"), ("jobs", "dead"), ("workers",)])
 def test_a_database_that_is_away_is_told_in_plain_words(haat: Haat, words: tuple[str, ...]) -> None:
     done = haat(*words, env={"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
